@@ -1,0 +1,71 @@
+# make demo       audit the embedded demo tenant and write out/report.html
+# make test       lint, types and tests (under 3 minutes)
+# make test-slow  what needs Node tools or other Pythons (under 15 minutes)
+# make bench      measure speed and memory, and rewrite docs/performance.md
+
+PYTHON ?= python3
+RUN := .venv/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: demo test test-slow bench picture lint format lock chromium clean
+
+demo: .venv/.runtime
+	@$(RUN)/python -m cbr_auditor demo
+
+test: .venv/.dev chromium lint
+	$(RUN)/pytest -q
+
+test-slow: .venv/.dev chromium tests/npm/node_modules/.installed
+	$(RUN)/pytest -q -m slow
+
+bench: .venv/.dev
+	$(RUN)/python benchmarks/measure.py
+
+# The README's picture: the first screen of the demo's report.
+picture: demo chromium
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=860,1180 \
+		--screenshot=$(CURDIR)/docs/report.png file://$(CURDIR)/out/report.html
+
+lint: .venv/.dev
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+
+format: .venv/.dev
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+# The locks hold every Python from 3.10 on; uv resolves, pip installs.
+lock:
+	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.10 --generate-hashes --no-header -q \
+		-c requirements.lock -o requirements-dev.lock
+
+.venv/bin/pip:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: install the package python3 (3.10 or newer)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: $(PYTHON) is too old: install Python 3.10 or newer and call make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: the venv module is missing: install the package python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+.venv/.runtime: requirements.lock pyproject.toml | .venv/bin/pip
+	@echo "Setting up .venv (once) ..."
+	@$(RUN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RUN)/pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv/.dev: requirements-dev.lock .venv/.runtime
+	@$(RUN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Debian's browser opens the report in the tests.
+chromium:
+	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends chromium; } \
+		|| { echo "make: chromium is missing: install the package chromium"; exit 1; }
+
+tests/npm/node_modules/.installed: tests/npm/package-lock.json
+	@command -v npm >/dev/null || { echo "make: npm is missing: install the package npm"; exit 1; }
+	cd tests/npm && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+clean:
+	rm -rf .venv out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/npm/node_modules

@@ -1,0 +1,1 @@
+"""The CBR API: client, records, complete listing."""

@@ -1,0 +1,236 @@
+"""One project's CBR over HTTP: requests that are retried within the deadline, errors that a person can act on."""
+
+import random
+import threading
+import zlib
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from cbr_auditor import __version__
+from cbr_auditor.cbr.query import Filters
+from cbr_auditor.cbr.reading import read_backup, read_page
+from cbr_auditor.cbr.records import Backup, Page
+from cbr_auditor.cbr.refusal import read_error, refusal, unreachable
+from cbr_auditor.cbr.tasks import TaskPage, read_tasks
+from cbr_auditor.clock import Deadline
+from cbr_auditor.errors import (
+    AnswerError,
+    DeadlineError,
+    ListingError,
+    UnreachableError,
+)
+from cbr_auditor.http_retry import retry_after
+from cbr_auditor.mask import Mask
+from cbr_auditor.text import one_line
+
+T = TypeVar("T")
+
+PAGE_LIMIT = 1000  # the largest that the API gives (table 4, `limit`)
+LARGEST_BODY = 64 * 2**20  # bytes after inflating; 1000 records are 1 to 2 MiB
+_CHUNK = 2**20  # bytes that are read at once: about a page
+_LEAST_TRIES = 8
+_LEAST_SECONDS = 30.0
+
+
+class CbrClient:
+    """Reads one project. Its methods may be called from several threads at once.
+
+    `slots` bounds the requests in flight, of this client and of whoever shares them; `timeout` is how many seconds one
+    answer may be silent.
+    A request is given up after at least 8 tries and at least 30 s (contract), and never past the deadline.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        project_id: str,
+        auth: AuthBase,
+        deadline: Deadline,
+        *,
+        slots: threading.BoundedSemaphore | None = None,
+        ca_file: str | None = None,
+        timeout: float = 30.0,
+    ) -> None:
+        self.project_id = project_id
+        self._base = f"{endpoint.rstrip('/')}/v3/{quote(project_id, safe='')}"
+        self._host = urlsplit(endpoint).hostname or endpoint
+        self._auth = auth
+        self._mask = Mask(getattr(auth, "secrets", ()))
+        self._deadline = deadline
+        self._timeout = timeout
+        self._slots = slots or threading.BoundedSemaphore(8)
+        self._closed = False
+        self._ca_file = ca_file
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+
+    def list_page(self, offset: int, filters: Filters, limit: int = PAGE_LIMIT) -> Page:
+        """One page of `GET /backups`, oldest first. `offset` counts rows and is left out where it is 0.
+
+        Raises `ListingError`.
+        """
+        query: dict[str, Any] = {**filters, "limit": limit, "sort": "created_at:asc,id:asc"}
+        if offset:
+            query["offset"] = offset
+        return self._get("/backups", query, read_page, action="cbr:backups:list")
+
+    def backup(self, backup_id: str) -> Backup:
+        """One backup with its disks, by `GET /backups/{id}`.
+
+        Raises `ListingError`; `NotFoundError` where it was deleted meanwhile.
+        """
+        return self._get(f"/backups/{quote(backup_id, safe='')}", {}, read_backup, action="cbr:backups:get")
+
+    def failed_tasks(self, offset: int, since: datetime) -> TaskPage:
+        """One page of the backup tasks that failed `since`, by `GET /operation-logs`.
+
+        Raises `ListingError`.
+        """
+        query: dict[str, Any] = {
+            "status": "failed",
+            "operation_type": "backup",
+            "start_time": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "limit": PAGE_LIMIT,
+        }
+        if offset:
+            query["offset"] = offset
+        return self._get("/operation-logs", query, read_tasks, action="cbr:tasks:list")
+
+    def close(self) -> None:
+        """Close every connection; requests that are under way in other threads are not tried again."""
+        self._closed = True
+        for session in self._sessions:
+            session.close()
+
+    def _get(self, path: str, query: dict[str, Any], read: Callable[[bytes], T], action: str) -> T:
+        clock = self._deadline.clock
+        started = clock.monotonic()
+        tries = 0
+        while True:
+            self._deadline.check()
+            tries += 1
+            try:
+                with self._slots:
+                    body = self._answer(path, query, action)
+                return self._read(body, read)
+            except ListingError as problem:
+                error = problem
+            if not error.passing or self._closed:
+                raise error
+            if tries >= _LEAST_TRIES and clock.monotonic() - started >= _LEAST_SECONDS:
+                raise type(error)(f"{error.what}, after {tries} tries", error.mend, error.status) from None
+            pause = max(error.wait, self._pause(tries))
+            if pause >= self._deadline.left_for_asking():
+                raise DeadlineError(
+                    f"no time was left to try again: {error.what}",
+                    "Give the function more time (or --timeout); if it persists, ask the cloud's support.",
+                    error.status,
+                ) from None
+            clock.sleep(pause)
+
+    def _read(self, body: bytes, read: Callable[[bytes], T]) -> T:
+        try:
+            return read(body)
+        except AnswerError:
+            body = self._masked(body)
+            code, text, _ = read_error(body)
+            if code or text:
+                raise AnswerError(f"{self._host} answered 200 with an error ({one_line(f'{code} {text}')})") from None
+            return read(body)  # it fails again, and quotes what is masked
+
+    def _masked(self, body: bytes) -> bytes:
+        """The beginning of a body that will be quoted, without the credentials that a server may echo."""
+        return self._mask.text(body[: 2**16].decode("utf-8", "replace")).encode()
+
+    def _answer(self, path: str, query: dict[str, Any], action: str) -> bytes:
+        """The body of one answer. Raises `ListingError` where there is none or its status is not 200."""
+        with closing(self._send(path, query)) as response:
+            if response.status_code == 200:
+                return self._body(response)
+            body = self._masked(self._body(response))
+            for name, value in list(response.headers.items()):
+                response.headers[name] = self._mask.text(value)
+            error = refusal(response, body, self._host, self.project_id, action)
+            error.wait = retry_after(response.headers.get("Retry-After", ""), self._deadline.clock.now())
+            raise error
+
+    def _pause(self, tries: int) -> float:
+        """Seconds before the next try: 1, 2, 4, then 8, and up to one more, so that callers do not come in step."""
+        return min(8.0, 2.0 ** (tries - 1)) + random.random()  # noqa: S311
+
+    def _session(self) -> requests.Session:
+        """This thread's session: `requests` does not promise that one may be shared."""
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.mount("https://", HTTPAdapter(max_retries=0))
+            session.mount("http://", HTTPAdapter(max_retries=0))
+            session.auth = self._auth
+            session.headers["User-Agent"] = f"cbr-auditor/{__version__}"
+            session.headers["Accept"] = "application/json"
+            session.headers["Accept-Encoding"] = "gzip"
+            if self._base.startswith("http://"):
+                session.trust_env = False  # http is loopback only: a proxy has no business there
+            self._local.session = session
+            self._sessions.append(session)
+        return session
+
+    def _send(self, path: str, query: dict[str, Any]) -> requests.Response:
+        timeout = min(self._timeout, max(0.1, self._deadline.left_for_asking()))
+        try:
+            return self._session().get(
+                self._base + path,
+                params=query,
+                timeout=(min(10.0, timeout), timeout),
+                stream=True,
+                allow_redirects=False,
+                verify=self._ca_file or True,  # named here, or REQUESTS_CA_BUNDLE would win
+            )
+        except requests.RequestException as problem:
+            raise unreachable(problem, self._host, self._mask.text) from None
+        except OSError as problem:  # requests says so where a bundle of certificates is missing
+            raise UnreachableError(
+                f"no request to {self._host} could be made: {one_line(self._mask.text(str(problem)))}",
+                "Check AUDITOR_CA_FILE and REQUESTS_CA_BUNDLE.",
+            ) from None
+        except (urllib3.exceptions.HTTPError, UnicodeError) as problem:
+            raise unreachable(problem, self._host, self._mask.text) from None
+
+    def _body(self, response: requests.Response) -> bytes:
+        """The body, inflated. No more than `LARGEST_BODY` is kept of it, and no trickle outlasts the deadline."""
+        inflate = _inflater(response.headers.get("Content-Encoding", "identity"))
+        chunks = []
+        size = 0
+        try:
+            # Only read1 comes back with what is there; it must not decode, or it waits until there is some text.
+            while chunk := response.raw.read1(_CHUNK, decode_content=False):
+                text = chunk if inflate is None else inflate.decompress(chunk, LARGEST_BODY)
+                chunks.append(text)
+                size += len(text)
+                if size > LARGEST_BODY or (inflate is not None and inflate.unconsumed_tail):
+                    raise AnswerError(
+                        f"{self._host} sent more than {LARGEST_BODY // 2**20} MiB in one answer", passing=False
+                    )
+                self._deadline.check()
+        except (urllib3.exceptions.HTTPError, OSError) as problem:
+            raise unreachable(problem, self._host, self._mask.text) from None
+        except zlib.error as problem:
+            raise AnswerError(f"{self._host} sent gzip that cannot be inflated: {problem}") from None
+        return b"".join(chunks)
+
+
+def _inflater(encoding: str) -> Any:
+    """What inflates a body in this encoding; None where there is nothing to inflate."""
+    if encoding == "identity":
+        return None
+    if encoding != "gzip":
+        raise AnswerError("the answer has a content encoding that was not asked for")
+    return zlib.decompressobj(wbits=31)  # gzip (RFC 1952)

@@ -1,0 +1,229 @@
+"""List every backup of a project, and know whether it was every one.
+
+The proof. The list has one order (`created_at`, then `id`), and a page is a gapless piece of it as it stood when the
+page was read. Two neighbouring pages that share a row therefore leave nothing between them, whatever was inserted or
+deleted before, after or in between; the first page starts at the beginning, and a page with room to spare that brings
+nothing new shows the end. So pages overlap, and a listing whose pages are all linked has every backup that existed
+throughout. Neither `count`, nor a short page, nor an empty one ends it: a server may cap `limit`, and deleted rows
+shift the tail in front of the offset. `count` is a second opinion, compared at the end.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import msgspec
+
+from cbr_auditor.cbr.records import Backup, Page, Row, UnreadableRecord
+from cbr_auditor.errors import ListingError
+
+_OVERLAP = 8  # rows that two neighbouring pages share; as many deletions between them cost no extra request
+_REMEMBERED = 5  # pages whose ids are kept to recognise a row that was shifted
+_MOST_REPAIRS = 25  # pages read again because the list shrank under them, before the listing is called disturbed
+
+
+class Unreadable(msgspec.Struct):
+    """A row that could not be read: where it stood in the list, counted from 1, and why."""
+
+    position: int
+    reason: str
+
+
+class ListingState(msgspec.Struct):
+    """What a listing has and has not seen; filled while the pages are taken."""
+
+    listed: int = 0
+    """Distinct records that were read."""
+    unreadable: int = 0
+    """Distinct rows that could not be read."""
+    unreadable_examples: list[Unreadable] = []
+    """The first of them, by position."""
+    doubtful: set[str] = set()
+    """The resources of those rows, empty text where a row does not even show its resource."""
+    reported_count: int | None = None
+    """The API's own `count` in its last answer."""
+    broken: ListingError | None = None
+    """What ended the listing before its end."""
+    problems: list[str] = []
+    """Sentences about rows that were not seen."""
+    notes: list[str] = []
+    """Sentences about changes that lost nothing."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end of the list was reached with nothing missing in between."""
+        return self.broken is None and not self.problems
+
+
+_EXAMPLES = 20
+
+Fetch = Callable[[int], Page]
+
+
+class Listing:
+    """Lists with up to `in_flight` pages asked for at once; `fetch` gives the page that begins at an offset."""
+
+    def __init__(self, fetch: Fetch, *, in_flight: int = 8) -> None:
+        self.state = ListingState()
+        self._fetch = fetch
+        self._in_flight = in_flight
+        self._window: deque[set[str]] = deque(maxlen=_REMEMBERED)
+        self._page_size = 0  # the most rows that one page had: what the server gives at once
+        self._counts: set[int] = set()
+
+    def backups(self) -> Iterator[list[Backup]]:
+        """The backups of each page, each backup once; afterwards `state` says what was not seen."""
+        pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="cbr-page")
+        try:
+            yield from self._pages(_Ahead(pool, self._fetch, self._in_flight))
+        except ListingError as problem:
+            self.state.broken = problem
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        self._compare_count()
+
+    def _pages(self, ahead: "_Ahead") -> Iterator[list[Backup]]:
+        page = self._take(ahead, 0)
+        if not page.rows:
+            page = self._take(ahead, 0)  # an empty answer alone proves nothing
+        offset = 0
+        fresh = _each_once(page.rows)
+        ids = {row.id for row in page.rows}
+        repairs = 0
+        standing_still = 0
+        while True:
+            yield self._judged(fresh, offset + len(page.rows) - len(fresh))
+            if not page.rows:
+                return
+            self._window.append(ids)
+            step = max(1, self._page_size - self._overlap())
+            offset += max(1, len(page.rows) - self._overlap())
+            ahead.plan(offset, step, self.state.reported_count or 0)
+            page = self._take(ahead, offset)
+            ids = {row.id for row in page.rows}
+            linked = self._after_link(page, ids)
+            while linked is None:
+                repairs += 1
+                if offset == 0 or repairs > _MOST_REPAIRS:
+                    self.state.problems.append(
+                        "The list changed faster than it could be read: some backups were not seen."
+                    )
+                    return
+                ahead.forget()
+                offset = max(0, offset - step)
+                page = self._take(ahead, offset)
+                ids = {row.id for row in page.rows}
+                linked = self._after_link(page, ids)
+            fresh = linked
+            if fresh:
+                standing_still = 0
+                continue
+            if len(page.rows) < self._page_size or self._page_size == 1:
+                return
+            standing_still += 1
+            if standing_still > _REMEMBERED:
+                self.state.problems.append(
+                    "The API gave nothing new before the end of its list: the rest was not seen."
+                )
+                return
+
+    def _take(self, ahead: "_Ahead", offset: int) -> Page:
+        page = ahead.take(offset)
+        self._page_size = max(self._page_size, len(page.rows))
+        self.state.reported_count = page.count
+        if page.count is not None:
+            self._counts.add(page.count)
+        return page
+
+    def _overlap(self) -> int:
+        return min(_OVERLAP, self._page_size // 2)
+
+    def _after_link(self, page: Page, ids: set[str]) -> list[Row] | None:
+        """The unseen rows behind the first one that was seen before; None where the page has no such link.
+
+        Unseen rows in front of the link lie further back than the window remembers: they were judged long ago.
+        """
+        known: set[str] = set()
+        for seen in self._window:
+            known |= ids & seen
+        if not known:
+            # Pages of one row cannot overlap: there the order of the offsets is all the proof there is.
+            return list(page.rows) if self._page_size == 1 else None
+        start = next(index for index, row in enumerate(page.rows) if row.id in known)
+        fresh = [row for row in page.rows[start:] if row.id not in known]
+        return fresh if len(ids) == len(page.rows) else _each_once(fresh)
+
+    def _judged(self, fresh: list[Row], position: int) -> list[Backup]:
+        backups = [row for row in fresh if isinstance(row, Backup)]
+        self.state.listed += len(backups)
+        if len(backups) < len(fresh):
+            for number, row in enumerate(fresh, start=position + 1):
+                if isinstance(row, UnreadableRecord):
+                    self._count_unreadable(number, row)
+        return backups
+
+    def _count_unreadable(self, position: int, row: UnreadableRecord) -> None:
+        self.state.unreadable += 1
+        self.state.doubtful.add(row.resource_id or "")
+        if len(self.state.unreadable_examples) < _EXAMPLES:
+            self.state.unreadable_examples.append(Unreadable(position, row.reason))
+
+    def _compare_count(self) -> None:
+        state = self.state
+        if self._page_size == 1 and state.listed + state.unreadable > 1 and self._counts != {state.listed}:
+            state.problems.append("The API gives one row at a time, so nobody can tell whether a row was missed.")
+        if not state.ended or state.reported_count is None:
+            return
+        seen = state.listed + state.unreadable
+        if seen < state.reported_count:
+            state.problems.append(
+                f"The API counts {state.reported_count} backups, but its list had {seen}: "
+                f"{state.reported_count - seen} were not seen."
+            )
+        elif seen > state.reported_count and len(self._counts) > 1:
+            state.notes.append(
+                f"{seen - state.reported_count} backups were deleted while the list was read; they were judged."
+            )
+        elif seen > state.reported_count:
+            state.notes.append(f"The API counts {state.reported_count} backups, but its list had {seen}.")
+
+
+def _each_once(rows: list[Row]) -> list[Row]:
+    """The rows without a backup that stands twice in one page; unreadable ones without an id are all kept."""
+    if len({row.id for row in rows}) == len(rows):
+        return rows
+    met: set[str] = set()
+    once = []
+    for row in rows:
+        if isinstance(row, UnreadableRecord) or row.id not in met:
+            once.append(row)
+            met.add(row.id)
+    return once
+
+
+class _Ahead:
+    """Pages that are asked for before they are needed, at most `in_flight` of them."""
+
+    def __init__(self, pool: ThreadPoolExecutor, fetch: Fetch, in_flight: int) -> None:
+        self._pool = pool
+        self._fetch = fetch
+        self._in_flight = in_flight
+        self._pages: dict[int, Future[Page]] = {}
+
+    def plan(self, offset: int, step: int, end: int) -> None:
+        """Ask for the pages from `offset` on that begin before `end`."""
+        while offset < end and len(self._pages) < self._in_flight:
+            if offset not in self._pages:
+                self._pages[offset] = self._pool.submit(self._fetch, offset)
+            offset += max(1, step)
+
+    def take(self, offset: int) -> Page:
+        """The page at `offset`, asked for now where it was not before. Raises `ListingError`."""
+        future = self._pages.pop(offset, None)
+        return self._fetch(offset) if future is None else future.result()
+
+    def forget(self) -> None:
+        """Drop what was asked for ahead: the list shrank, and those pages begin too late."""
+        for future in self._pages.values():
+            future.cancel()
+        self._pages.clear()

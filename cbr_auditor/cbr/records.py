@@ -1,0 +1,108 @@
+"""The nouns of the API: a backup with its disks, a row that cannot be read, a page of the list.
+
+Field names, types and statuses: CBR API, "Querying All Backups", tables 4 to 6.
+"""
+
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+import msgspec
+
+UTC = timezone.utc
+SERVER = "OS::Nova::Server"
+DOCUMENTED_STATUSES = frozenset(
+    {
+        "available",
+        "protecting",
+        "deleting",
+        "restoring",
+        "error",
+        "waiting_protect",
+        "waiting_delete",
+        "waiting_restore",
+    }
+)
+
+
+class ExtendInfo(msgspec.Struct, gc=False):
+    """What CBR keeps beside a backup; a missing key and null are both None."""
+
+    auto_trigger: bool | None = None
+    encrypted: bool | None = None
+
+
+NO_INFO = ExtendInfo()
+
+
+class Disk(msgspec.Struct, gc=False):
+    """One disk of a server backup, as `GET /backups/{id}` shows it under `children`."""
+
+    id: str
+    name: str | None = None
+    resource_name: str | None = None
+    extend_info: ExtendInfo | None = None
+
+    @property
+    def encrypted(self) -> bool | None:
+        """Whether the disk's backup is encrypted; None where CBR does not say."""
+        return None if self.extend_info is None else self.extend_info.encrypted
+
+    @property
+    def label(self) -> str:
+        """The disk's name as a person knows it, else its id."""
+        return self.resource_name or self.name or self.id
+
+
+class Backup(msgspec.Struct, gc=False):
+    """One backup. Every time is aware and in UTC; a missing key and null are both None."""
+
+    id: str
+    status: str
+    name: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    expired_at: datetime | None = None
+    resource_id: str | None = None
+    resource_name: str | None = None
+    resource_type: str | None = None
+    vault_id: str | None = None
+    auto_trigger: bool | None = None
+    """Whether a policy made the backup; None where CBR does not say."""
+    encrypted: bool | None = None
+    """The backup's own `encrypted` key; None where CBR does not say."""
+    children: list[Disk] | None = None
+    """A server backup's disks; the list never shows them, the detail does."""
+    unreadable: tuple[str, ...] = ()
+    """Keys that held something which is neither null nor readable."""
+    listed_at: datetime = datetime.min.replace(tzinfo=UTC)
+    """When the audit began: every rule measures from here."""
+    examined: bool = False
+    """Whether the detail was asked for, so that `children` can be relied on."""
+    disks_unknown: str | None = None
+    """Why the detail did not come."""
+    reason: str | None = None
+    """Why the backup failed; empty where CBR does not say, None before it was asked."""
+
+    @property
+    def is_server(self) -> bool:
+        """Whether this is a backup of a whole server, whose disks only its detail shows."""
+        return self.resource_type == SERVER
+
+
+class UnreadableRecord(NamedTuple):
+    """A row of the list that could not be read as a backup: its key tells it apart, the reason is for people."""
+
+    id: str
+    reason: str
+    resource_id: str | None = None
+    """What it belongs to, where at least that can be read."""
+
+
+Row = Backup | UnreadableRecord
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One answer of `GET /backups`: its rows in order and the API's `count` of all matches (None where absent)."""
+
+    rows: list[Row]
+    count: int | None

@@ -1,0 +1,208 @@
+"""The report: all that a template, a channel or a reader of report.json may show.
+
+The keys and their meaning are public (schema version 1.0): a key may be added in 1.x, none is removed or renamed.
+Every time is aware and in UTC; a template turns it into the reader's zone. Texts are as the cloud sent them: whoever
+shows one escapes it for its medium.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from cbr_auditor.rule import Severity
+
+SCHEMA_VERSION = "1.0"
+
+
+class Trigger(msgspec.Struct):
+    """What started the run."""
+
+    type: str
+    """`TIMER` in the function, `CLI` on a command line, `MANUAL` for any other event."""
+    name: str | None = None
+    """The timer's name."""
+    time: str | None = None
+    """The time that the platform put into the event, as it came."""
+
+
+class Finding(msgspec.Struct, gc=False):
+    """One problem of one backup, or one rule that could not be decided for it."""
+
+    id: str
+    """Stable over runs: the same problem of the same backup has the same id every day."""
+    rule: str
+    severity: Severity
+    outcome: str
+    """`fail` or `unknown`."""
+    project_id: str
+    region: str | None
+    backup_id: str | None
+    backup_name: str | None
+    resource_id: str | None
+    resource_name: str | None
+    resource_type: str | None
+    vault_id: str | None
+    message: str
+    """The problem as one sentence without a full stop."""
+    since: datetime | None
+    """When the problem began, as the data shows it."""
+
+
+class RuleResult(msgspec.Struct):
+    """What one rule found."""
+
+    id: str
+    title: str
+    severity: Severity
+    checked: int
+    """Backups that the rule judged, the unknown ones included."""
+    failed: int
+    unknown: int
+    errors: int
+    """Backups on which the rule raised: they were not judged."""
+    controls: list[str]
+    advice: str
+    """What to do about a finding."""
+    why: str = ""
+    """Why a finding matters."""
+    no_problem: dict[str, int] = {}
+    """Backups that were passed for a reason worth counting, by reason."""
+    error_examples: list[str] = []
+    """The first few errors, each with its backup."""
+
+
+class RuleGroup(msgspec.Struct):
+    """One rule and the most important of its findings, as the human reports show them."""
+
+    rule: RuleResult
+    failed: list[Finding]
+    """The most important failures, at most `shown`."""
+    unknown: list[Finding]
+    """The first of those that could not be decided."""
+
+
+class TargetCoverage(msgspec.Struct):
+    """What was and was not seen of one project in one region."""
+
+    project_id: str
+    region: str | None
+    name: str | None
+    endpoint: str
+    listed: int
+    """Distinct backups that were read."""
+    unreadable: int
+    """Distinct rows of the list that could not be read."""
+    reported_count: int | None
+    """How many backups the API itself counts; null where it does not say."""
+    complete: bool
+    """Whether everything that the audit was asked to look at was seen."""
+    not_examined: int
+    """Server backups whose disks were not looked at, by setting."""
+    narrowed: dict[str, list[str]]
+    """The filters in force, by name."""
+    problems: list[str]
+    """What was not seen and why, a sentence each."""
+    notes: list[str] = []
+    """Changes during the listing that lost nothing, a sentence each."""
+
+
+class Summary(msgspec.Struct):
+    """The numbers that matter."""
+
+    targets: int
+    backups: int
+    """Backups that were read and judged."""
+    resources: int
+    """Protected resources that have a backup."""
+    findings: dict[str, int]
+    """Failures by severity, all five always present; the undecided are not among them."""
+    unknown: int
+    waived: int
+    rule_errors: int
+
+
+class Delivery(msgspec.Struct):
+    """What became of one message."""
+
+    channel: str
+    """`mail`, `slack`, `teams`, `mattermost` or `webhook`; `files` only where the folder could not be written."""
+    target: str
+    """Who got it: addresses, or a webhook's host, never its URL."""
+    ok: bool
+    detail: str
+    """One sentence: accepted by whom, or why not and what to do."""
+
+
+class Report(msgspec.Struct):
+    """One run. `msgspec.json.encode` of it, with the findings put in, is report.json."""
+
+    run_id: str
+    auditor_version: str
+    started_at: datetime
+    finished_at: datetime
+    trigger: Trigger
+    verdict: str
+    """`pass`, `warn`, `fail` or `incomplete`."""
+    complete: bool
+    """False where something was not seen or a rule crashed."""
+    audited: bool
+    """False where nothing at all could be listed: no audit was made."""
+    headline: str
+    """The verdict and its reason as one line of plain text without a full stop: subject, title, notification."""
+    reasons: list[str]
+    """Why the verdict is what it is, worst first, a sentence each."""
+    summary: Summary
+    coverage: list[TargetCoverage]
+    not_looked_at: list[str]
+    """What the audit leaves out by design, a sentence each."""
+    groups: list[RuleGroup]
+    """Rules with failures or undecided backups, worst first, each with its most important findings."""
+    rules: list[RuleResult]
+    """Every rule that was switched on, worst severity first."""
+    timezone: str = "Europe/Berlin"
+    """The reader's time zone, for rendering."""
+    deliveries: list[Delivery] = []
+
+    @property
+    def failures(self) -> int:
+        """All failures, of every severity."""
+        return sum(self.summary.findings.values())
+
+    @property
+    def label(self) -> str:
+        """The verdict in capitals; a failed run that is also incomplete says both."""
+        if self.verdict == "fail" and not self.complete:
+            return "FAIL, INCOMPLETE"
+        return self.verdict.upper()
+
+    @property
+    def place(self) -> str:
+        """Where was looked: each target's name, else its region, else its project, without repeats."""
+        names = dict.fromkeys(target.name or target.region or target.project_id for target in self.coverage)
+        return ", ".join(names)
+
+    @property
+    def title(self) -> str:
+        """One line that starts with the verdict: a mail's subject, a page's title, a notification."""
+        return f"[{self.label}] CBR audit {self.place}: {self.headline}"
+
+    def document(self) -> dict[str, Any]:
+        """report.json without its `findings`, the keys in the contract's order."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "run_id": self.run_id,
+            "auditor_version": self.auditor_version,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "trigger": self.trigger,
+            "verdict": self.verdict,
+            "complete": self.complete,
+            "headline": self.headline,
+            "reasons": self.reasons,
+            "summary": self.summary,
+            "coverage": self.coverage,
+            "not_looked_at": self.not_looked_at,
+            "rules": self.rules,
+            "deliveries": self.deliveries,
+        }

@@ -1,0 +1,205 @@
+"""One run, the same on a command line and in the function: audit, report, write, deliver."""
+
+import logging
+import secrets
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import BoundedSemaphore
+
+import msgspec
+
+from cbr_auditor import __version__
+from cbr_auditor.audit import Audit, Target, audit
+from cbr_auditor.cbr.client import CbrClient
+from cbr_auditor.clock import Clock, Deadline
+from cbr_auditor.delivery import deliver
+from cbr_auditor.errors import ReportError, SettingsError
+from cbr_auditor.files import Heads, ReportFolder, write_findings
+from cbr_auditor.layout import resource_folder
+from cbr_auditor.render import Renderer
+from cbr_auditor.report import Report, RuleResult, Trigger
+from cbr_auditor.rule import load_rules
+from cbr_auditor.settings import Settings
+from cbr_auditor.spool import FindingSpool
+from cbr_auditor.target import TargetSettings, sign_in
+from cbr_auditor.text import one_line
+from cbr_auditor.verdict import FAIL, INCOMPLETE, decide, summarise
+
+_SHARED = "Backups that other projects share with this one ([listing] own_type)."
+_REPLICAS = "Replicas, as far as the cloud lists them apart ([listing] image_type, show_replication)."
+_ELSEWHERE = "Other projects and other regions."
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What a run leaves behind."""
+
+    report: Report
+    exit_status: int
+    """0 to 4 as the public contract says."""
+    files: list[Path]
+    """The report's files, where a folder for them was set."""
+
+
+def run(settings: Settings, *, trigger: Trigger, clock: Clock, deadline: Deadline, log: logging.Logger) -> Run:
+    """Audit, report and deliver as the settings say.
+
+    Trouble with the listing or a channel is in the report and the exit status. Raises `SettingsError` before any
+    request, and `ReportError` where no report could be made.
+    """
+    rules_folders = [resource_folder("rules"), *([settings.rules_folder] if settings.rules_folder else [])]
+    rules = load_rules(rules_folders, settings.rules)
+    targets = _targets(settings, deadline)
+    renderer = Renderer(settings.templates_folder)
+    out = _prepared(settings.out)
+    started = clock.now().replace(microsecond=0)
+    run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    log.info("run %s: rules: %d, projects: %d", run_id, len(rules), len(targets))
+    try:
+        with TemporaryDirectory(prefix="cbr-auditor-") as name:
+            folder = Path(name)
+            findings = FindingSpool(folder)
+            result = audit(
+                targets,
+                rules,
+                now=started,
+                findings=findings,
+                folder=folder,
+                server_disks=settings.server_disks,
+                in_flight=settings.requests,
+                log=log,
+            )
+            findings_csv = folder / "findings.csv"
+            listing = folder / "findings.json" if out else None
+            heads = write_findings(findings, findings_csv, listing)
+            report = _report(settings, result, heads, run_id, trigger, started, clock.now())
+            log.info("%s", one_line(report.title))
+            html, text = renderer.html(report), renderer.text(report)
+            files = ReportFolder(out) if out else None
+            if files and listing:
+                files.write(report, findings_csv, listing, html, text)
+            report.deliveries = deliver(
+                report,
+                settings,
+                renderer=renderer,
+                html=html,
+                text=text,
+                findings_csv=findings_csv,
+                top=heads.top,
+                deadline=deadline,
+                log=log,
+            )
+            if files:
+                files.finish(report)
+    except OSError as problem:
+        raise ReportError(
+            f"the report could not be made: {problem.strerror or problem}",
+            "Check the space in the temporary folder (/tmp in the function).",
+        ) from problem
+    return Run(report, _exit_status(report), files.written if files else [])
+
+
+def _targets(settings: Settings, deadline: Deadline) -> list[Target]:
+    """What to audit. All of it together has at most `settings.requests` requests in flight."""
+    slots = BoundedSemaphore(settings.requests)
+    if settings.targets:
+        return [_target(settings, target, deadline, slots) for target in settings.targets]
+    if not settings.project_id:
+        raise SettingsError("AUDITOR_PROJECT_ID is not set", "Set it to the id of the project to audit.")
+    return [_target(settings, TargetSettings(project_id=settings.project_id), deadline, slots)]
+
+
+def _target(settings: Settings, target: TargetSettings, deadline: Deadline, slots: BoundedSemaphore) -> Target:
+    own = settings.project_id or (target.project_id if not settings.targets else None)
+    place = f"auditor.toml, [[targets]] {target.name or target.project_id}" if settings.targets else "AUDITOR_TOKEN"
+    auth = sign_in(target.project_id, place, deadline.clock, target, settings.credentials, own_project=own)
+    endpoint = target.address() or settings.endpoint
+    ca_file = str(settings.ca_file) if settings.ca_file else None
+
+    def connect() -> CbrClient:
+        return CbrClient(endpoint, target.project_id, auth, deadline, slots=slots, ca_file=ca_file)
+
+    return Target(target.project_id, target.region or settings.region, target.name, endpoint, settings.filters, connect)
+
+
+def _prepared(out: Path | None) -> Path | None:
+    if out is None:
+        return None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".cbr-auditor").touch()
+        (out / ".cbr-auditor").unlink()
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise SettingsError(
+            f"AUDITOR_OUT = {one_line(repr(str(out)))} cannot be written to: {reason}", "Choose another folder."
+        ) from None
+    return out
+
+
+def _report(
+    settings: Settings,
+    result: Audit,
+    heads: Heads,
+    run_id: str,
+    trigger: Trigger,
+    started: datetime,
+    finished: datetime,
+) -> Report:
+    summary = summarise(result)
+    verdict = decide(result, summary, settings.fail_on)
+    rules = [
+        RuleResult(
+            id=rule.id,
+            title=rule.title,
+            severity=rule.severity,
+            checked=tally.checked,
+            failed=tally.failed,
+            unknown=tally.unknown,
+            errors=tally.errors,
+            controls=list(rule.controls),
+            advice=rule.advice,
+            why=rule.why,
+            no_problem=tally.no_problem,
+            error_examples=tally.error_examples,
+        )
+        for rule, tally in zip(result.rules, result.tallies, strict=True)
+    ]
+    return Report(
+        run_id=run_id,
+        auditor_version=__version__,
+        started_at=started,
+        finished_at=finished.replace(microsecond=0),
+        trigger=trigger,
+        verdict=verdict.word,
+        complete=verdict.complete,
+        audited=result.audited,
+        headline=verdict.headline,
+        reasons=verdict.reasons,
+        summary=summary,
+        coverage=result.coverage,
+        not_looked_at=_not_looked_at(settings),
+        groups=heads.groups(rules),
+        rules=rules,
+        timezone=settings.timezone,
+    )
+
+
+def _not_looked_at(settings: Settings) -> list[str]:
+    """What this audit leaves out by design or by setting, a sentence each."""
+    filters = settings.filters
+    sentences = [_ELSEWHERE]
+    if not {"shared", "all_granted"} & set(filters.get("own_type", ())):
+        sentences.append(_SHARED)
+    if "replication" not in filters.get("image_type", ()) and "true" not in filters.get("show_replication", ()):
+        sentences.append(_REPLICAS)
+    off = sorted(name for name, table in settings.rules.items() if table.get("enabled") is False)
+    if off:
+        sentences.append(f"Rules that are switched off: {', '.join(off)}.")
+    return sentences
+
+
+def _exit_status(report: Report) -> int:
+    if any(not delivery.ok for delivery in report.deliveries):
+        return 4
+    return {FAIL: 1, INCOMPLETE: 3}.get(report.verdict, 0)

@@ -1,0 +1,19 @@
+"""Backup was made by hand.
+
+A backup that depends on a person is missing on the day that the person is.
+
+Bind the vault to a backup policy; keep the manual backup only for as long as its reason lasts.
+"""
+
+from cbr_auditor.rule import Backup, Severity, Unknown
+
+severity = Severity.LOW
+controls = ("cis-8.1:11.2", "bsi-c5-2020:OPS-06", "iso27001-2022:A.8.13")
+reference = "CBR API, Querying All Backups: extend_info.auto_trigger"
+
+
+def check(backup: Backup) -> str | Unknown | None:
+    """Fail where `auto_trigger` is false."""
+    if backup.auto_trigger is None:
+        return Unknown("extend_info.auto_trigger")
+    return None if backup.auto_trigger else "the backup was made by hand, not by a policy"

@@ -1,0 +1,29 @@
+"""Backup is past its expiry and still there.
+
+CBR deletes expired backups within about two days. One that stays costs money, and keeps data for
+longer than was decided.
+
+Delete it, or find the vault lock or policy that holds it.
+"""
+
+from datetime import timedelta
+
+from cbr_auditor.rule import Backup, Severity, Unknown
+
+severity = Severity.MEDIUM
+controls = ("gdpr:32(1)", "bsi-c5-2020:OPS-06", "nis2-2024-2690:4.2.2(f)")
+reference = "CBR API, Querying All Backups: expired_at; user guide: expired backups are cleaned up every other day"
+since = "expired_at"
+soonest = "expired_at"
+
+
+def check(backup: Backup, *, grace_hours: float = 48) -> str | Unknown | None:
+    """Fail where the expiry is more than `grace_hours` ago."""
+    if backup.expired_at is None:
+        return Unknown("expired_at") if "expired_at" in backup.unreadable else None
+    if backup.expired_at > backup.listed_at:
+        return None
+    late = backup.listed_at - backup.expired_at
+    if late <= timedelta(hours=grace_hours):
+        return None
+    return f"the backup should have been deleted on {backup.expired_at:%Y-%m-%d at %H:%M} UTC, {late.days} days ago"

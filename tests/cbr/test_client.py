@@ -1,0 +1,410 @@
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import trustme
+
+from cbr_auditor.cbr.auth import TokenAuth
+from cbr_auditor.cbr.client import CbrClient
+from cbr_auditor.cbr.listing import Listing
+from cbr_auditor.cbr.refusal import read_error
+from cbr_auditor.cbr.tasks import failure_reasons
+from cbr_auditor.clock import Deadline, SystemClock
+from cbr_auditor.demo import faults
+from cbr_auditor.demo.endpoint import CbrEndpoint
+from cbr_auditor.demo.faults import Fault
+from cbr_auditor.errors import (
+    AccessError,
+    AnswerError,
+    DeadlineError,
+    ListingError,
+    NotFoundError,
+    SettingsError,
+    UnreachableError,
+)
+from tests.delivery.receivers import scripted
+from tests.fakes import PROJECT, FakeClock
+
+TOKEN = "canary-token-3f2a9c"
+
+
+def row(number: int) -> dict[str, Any]:
+    return {
+        "id": f"{number:05}",
+        "status": "available",
+        "created_at": f"2026-11-01T00:{number // 60:02}:{number % 60:02}.000000",
+        "children": [],
+    }
+
+
+@pytest.fixture
+def endpoint() -> Iterator[CbrEndpoint]:
+    with CbrEndpoint([row(number) for number in range(25)], project_id=PROJECT, token=TOKEN) as endpoint:
+        yield endpoint
+
+
+def client_of(endpoint: CbrEndpoint | str, clock: FakeClock, **options: Any) -> CbrClient:
+    url = endpoint if isinstance(endpoint, str) else endpoint.url
+    fields: dict[str, Any] = {"project_id": PROJECT, "token": TOKEN, "seconds": 840.0, "timeout": 0.5, **options}
+    deadline = Deadline(clock, fields.pop("seconds"))
+    auth = TokenAuth(fields.pop("token"))
+    return CbrClient(url, fields.pop("project_id"), auth, deadline, **fields)
+
+
+def error_of(client: CbrClient) -> ListingError:
+    with pytest.raises(ListingError) as caught:
+        client.list_page(0, {})
+    client.close()
+    assert TOKEN not in repr(caught.value) + str(caught.value)
+    return caught.value
+
+
+def test_a_page_is_asked_for_as_the_api_wants_it(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    client = client_of(endpoint, clock)
+    assert len(client.list_page(0, {"status": ["available", "error"], "name": ["a&b=c"]}).rows) == 0
+    client.list_page(7, {})
+    client.close()
+    first, second = endpoint.requests
+    assert first.path == f"/v3/{PROJECT}/backups"
+    assert first.query["status"] == ["available", "error"]
+    assert first.query["name"] == ["a&b=c"]
+    assert first.query["limit"] == ["1000"]
+    assert "offset" not in first.query
+    assert second.query["offset"] == ["7"]
+    assert first.headers["x-auth-token"] == TOKEN
+    assert "gzip" in first.headers["accept-encoding"]
+
+
+def test_the_listing_reads_all_pages_over_a_socket(clock: FakeClock) -> None:
+    rows = [row(number) for number in range(250)]
+    with CbrEndpoint(rows, project_id=PROJECT, token=TOKEN, largest_page=40) as endpoint:
+        client = client_of(endpoint, clock)
+        reader = Listing(lambda offset: client.list_page(offset, {}))
+        ids = [backup.id for page in reader.backups() for backup in page]
+        client.close()
+    assert ids == [each["id"] for each in rows]
+    assert reader.state.ended
+
+
+def test_a_detail_shows_its_disks(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    endpoint.details["00003"] = {**row(3), "children": [{"id": "d1", "extend_info": {"encrypted": True}}]}
+    client = client_of(endpoint, clock)
+    backup = client.backup("00003")
+    assert [disk.encrypted for disk in backup.children or []] == [True]
+    with pytest.raises(NotFoundError, match=r"BackupService\.6200"):
+        client.backup("gone")
+    client.close()
+
+
+PASSING = {
+    "429": faults.throttled(),
+    "500": faults.status(500, {"error_code": "BackupService.9910", "error_msg": "unknown"}),
+    "HTML 502": faults.html502(),
+    "503": faults.status(503),
+    "504": faults.status(504),
+    "reset": faults.reset(),
+    "chunked reset": faults.reset(chunked=True),
+    "hang-up": faults.hang_up(),
+    "chunked hang-up": faults.hang_up(chunked=True),
+    "no answer": faults.no_answer(),
+    "truncated": faults.truncate(),
+    "HTML 200": faults.status(200, b"<html>please log in</html>", {"Content-Type": "text/html"}),
+    "slow": faults.slow(2),
+}
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_what_may_pass_is_asked_again(endpoint: CbrEndpoint, clock: FakeClock, name: str) -> None:
+    endpoint.faults.append(Fault(PASSING[name], times=2))
+    client = client_of(endpoint, clock, timeout=0.2)
+    assert len(client.list_page(0, {}).rows) == 25
+    client.close()
+    assert len(endpoint.requests) == 3
+    assert len(clock.slept) == 2
+    assert 1 <= clock.slept[0] <= clock.slept[1] < 4
+
+
+@pytest.mark.parametrize("name", sorted(set(PASSING) - {"slow"}))
+def test_what_does_not_pass_is_given_up_after_eight_tries_and_thirty_seconds(
+    endpoint: CbrEndpoint, clock: FakeClock, name: str
+) -> None:
+    endpoint.faults.append(Fault(PASSING[name]))
+    error = error_of(client_of(endpoint, clock))
+    assert len(endpoint.requests) >= 8
+    assert clock.monotonic() >= 30
+    assert f"after {len(endpoint.requests)} tries" in str(error)
+
+
+def test_a_trickling_body_cannot_outlast_the_deadline(endpoint: CbrEndpoint) -> None:
+    clock = SystemClock()
+    endpoint.faults.append(Fault(faults.trickle(0.1, 100)))
+    deadline = Deadline(clock, 1.0)
+    client = CbrClient(endpoint.url, PROJECT, TokenAuth(TOKEN), deadline, timeout=0.5)
+    with pytest.raises(DeadlineError):
+        client.list_page(0, {})
+    client.close()
+    assert deadline.left() > 0
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 500])
+def test_a_token_that_the_server_echoes_reaches_no_text(endpoint: CbrEndpoint, clock: FakeClock, status: int) -> None:
+    for body in (
+        {"error_code": "X", "error_msg": f"bad token {TOKEN}"},
+        f"<pre>{TOKEN}".encode(),
+        b"x" * 50 + TOKEN.encode(),
+    ):
+        endpoint.faults[:] = [Fault(faults.status(status, body))]
+        error_of(client_of(endpoint, clock))  # looks for the token itself
+        assert TOKEN[:8] not in str(error_of(client_of(endpoint, clock)))
+
+
+@pytest.mark.parametrize("header", ["X-Request-Id", "Location", "Content-Encoding"])
+def test_a_long_token_that_comes_back_in_a_header_reaches_no_text_in_part(
+    endpoint: CbrEndpoint, clock: FakeClock, header: str
+) -> None:
+    token = "MIIF" + "x9" * 1000
+    value = f"https://{token}/" if header == "Location" else token
+    endpoint.faults.append(Fault(faults.status(403, b"{}", {header: value})))
+    assert "x9x9" not in str(error_of(client_of(endpoint, clock, token=token)))
+
+
+def test_a_long_token_that_comes_back_in_a_status_line_reaches_no_text_in_part(clock: FakeClock) -> None:
+    token = "MIIF" + "x9" * 1000
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(f"{token} nonsense\r\n\r\n".encode())
+
+    with scripted(answer) as port:
+        assert "x9x9" not in str(error_of(client_of(f"http://127.0.0.1:{port}", clock, token=token)))
+
+
+def test_a_bundle_of_certificates_that_is_missing_is_named(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nonexistent.pem")
+    assert "REQUESTS_CA_BUNDLE" in str(error_of(client_of("https://localhost:9", clock)))
+
+
+def test_a_200_that_holds_an_error_says_which(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    body = {"error_code": "BackupService.9910", "error_msg": "unknown error"}
+    endpoint.faults.append(Fault(faults.status(200, body)))
+    message = str(error_of(client_of(endpoint, clock)))
+    assert "BackupService.9910" in message
+    assert "unknown error" in message
+
+
+def test_an_endless_trickle_ends_with_the_deadline(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    def wait(asked: Any) -> None:
+        clock.advance(100)
+
+    endpoint.before_request = wait
+    endpoint.faults.append(Fault(faults.trickle(0.01, 20)))
+    assert isinstance(error_of(client_of(endpoint, clock, seconds=60.0)), DeadlineError)
+
+
+@pytest.mark.parametrize(("value", "least"), [("7", 7), ("Mon, 23 Nov 2026 06:00:20 GMT", 20), ("soon", 1)])
+def test_retry_after_is_honoured_as_seconds_and_as_a_date(
+    endpoint: CbrEndpoint, clock: FakeClock, value: str, least: float
+) -> None:
+    endpoint.faults.append(Fault(faults.throttled(value), times=1))
+    client = client_of(endpoint, clock)
+    client.list_page(0, {})
+    client.close()
+    assert least <= clock.slept[0] <= least + 1
+
+
+def test_a_wait_that_does_not_fit_the_time_is_not_begun(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    endpoint.faults.append(Fault(faults.throttled("3600")))
+    error = error_of(client_of(endpoint, clock))
+    assert isinstance(error, DeadlineError)
+    assert "429" in str(error)
+    assert clock.slept == []
+
+
+def test_the_time_for_reporting_is_never_used_for_asking(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    endpoint.faults.append(Fault(faults.status(503)))
+    error = error_of(client_of(endpoint, clock, seconds=30.0))
+    assert isinstance(error, DeadlineError)
+    assert clock.monotonic() < 18
+
+
+def test_a_wrong_token_is_refused_at_once_with_the_mend(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    error = error_of(client_of(endpoint, clock, token="wrong"))
+    assert isinstance(error, AccessError)
+    for word in ("401", "APIGW.0301", "AUDITOR_TOKEN", "request"):
+        assert word in str(error)
+    assert len(endpoint.requests) == 1
+
+
+def test_another_project_names_the_missing_action(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    error = error_of(client_of(endpoint, clock, project_id="other"))
+    assert isinstance(error, AccessError)
+    for word in ("403", "BackupService.8600", "cbr:backups:list", "other"):
+        assert word in str(error)
+
+
+def test_a_wrong_path_points_at_region_and_project(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    error = error_of(client_of(f"{endpoint.url}/elsewhere", clock))
+    assert isinstance(error, NotFoundError)
+    for word in ("404", "APIGW.0101", "AUDITOR_REGION", PROJECT):
+        assert word in str(error)
+
+
+def test_a_redirect_is_never_followed_with_the_token(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    with CbrEndpoint([], project_id=PROJECT, token=TOKEN) as elsewhere:
+        endpoint.faults.append(Fault(faults.redirect(f"{elsewhere.url}/login?{TOKEN}")))
+        error = error_of(client_of(endpoint, clock))
+        assert elsewhere.requests == []
+    assert "redirect to 127.0.0.1" in str(error)
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize("action", [faults.huge(70 * 2**20), faults.gzip_bomb(70 * 2**20)], ids=["huge", "gzip bomb"])
+def test_an_answer_without_measure_is_cut_off(endpoint: CbrEndpoint, clock: FakeClock, action: faults.Action) -> None:
+    endpoint.faults.append(Fault(action))
+    error = error_of(client_of(endpoint, clock, timeout=5.0))
+    assert "64 MiB" in str(error)
+    assert len(endpoint.requests) == 1
+
+
+def test_the_tasks_that_failed_give_their_reasons(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    task = {
+        "operation_type": "backup",
+        "status": "failed",
+        "started_at": "2026-11-20T01:00:00.000000",
+        "error_info": {"code": "BackupService.6114", "message": "full\nof it"},
+        "extra_info": {"backup": {"backup_id": "b1"}},
+    }
+    odd = {"extra_info": None, "error_info": {"code": 1}, "operation_type": "backup", "status": "failed"}
+    endpoint.tasks = [
+        task,
+        {**task, "status": "success", "extra_info": {"backup": {"backup_id": "b2"}}},
+        {**task, "started_at": "2026-10-01T01:00:00.000000", "extra_info": {"backup": {"backup_id": "b3"}}},
+        {**odd, "started_at": "2026-11-20T01:00:00.000000"},
+        {**task, "error_info": "nonsense"},
+    ]
+    client = client_of(endpoint, clock)
+    since = clock.now() - timedelta(days=30)
+    assert failure_reasons(lambda offset: client.failed_tasks(offset, since)) == {"b1": "BackupService.6114 full of it"}
+    endpoint.faults.append(Fault(faults.status(403), match="/v3/"))
+    with pytest.raises(AccessError, match="cbr:tasks:list"):
+        client.failed_tasks(0, since)
+    client.close()
+
+
+def test_nobody_listening_is_unreachable(clock: FakeClock) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        error = error_of(client_of(f"http://127.0.0.1:{held.getsockname()[1]}", clock))
+    assert isinstance(error, UnreachableError)
+    assert "refused" in str(error)
+    assert clock.monotonic() >= 30
+
+
+def test_a_name_that_does_not_resolve_says_so(clock: FakeClock) -> None:
+    error = error_of(client_of("https://cbr.nowhere.invalid", clock))
+    assert isinstance(error, UnreachableError)
+    assert "cbr.nowhere.invalid could not be resolved" in str(error)
+
+
+@pytest.fixture
+def tls_server(tmp_path: Any) -> Iterator[tuple[str, str]]:
+    """An HTTPS server with a certificate of a private authority: its address and the authority's file."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b'{"backups":[],"count":0}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  # the base class's name
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *arguments: None  # type: ignore[method-assign]  # a refused handshake is wanted here
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"https://localhost:{server.server_port}", str(file)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(
+    tls_server: tuple[str, str], clock: FakeClock
+) -> None:
+    error = error_of(client_of(tls_server[0], clock, timeout=5.0))
+    assert isinstance(error, UnreachableError)
+    assert "no certificate that can be trusted" in str(error)
+    assert "AUDITOR_CA_FILE" in str(error)
+    assert clock.slept == []
+
+
+def test_a_private_authority_is_trusted_where_set(
+    tls_server: tuple[str, str], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/certs/ca-certificates.crt")
+    client = client_of(tls_server[0], clock, ca_file=tls_server[1], timeout=5.0)
+    assert client.list_page(0, {}).count == 0
+    client.close()
+
+
+@pytest.mark.parametrize("token", ["a b", "a\nb", "tökën", "a\x00"])
+def test_a_token_that_no_header_can_carry_is_refused_without_being_shown(token: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        TokenAuth(token)
+    assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"error_code":"BackupService.6500","error_msg":"gone"}', ("BackupService.6500", "gone", "")),
+        (b'{"error_msg":"no","error_code":"APIGW.0301","request_id":"r1"}\n', ("APIGW.0301", "no", "r1")),
+        (b'{"unauthorized":{"code":"401","message":"Malformed request url"}}', ("401", "Malformed request url", "")),
+        (b'{"error":{"code":401,"message":"bad token","title":"Unauthorized"}}', ("401", "bad token", "")),
+        (b"<html>", ("", "", "")),
+        (b"[]", ("", "", "")),
+        (b'{"a":{"b":1}}', ("", "", "")),
+        (b"", ("", "", "")),
+        (b"[" * 100_000, ("", "", "")),
+    ],
+)
+def test_the_four_shapes_of_errors_are_read(body: bytes, expected: tuple[str, str, str]) -> None:
+    assert read_error(body) == expected
+
+
+def test_an_errors_text_stays_on_one_short_line(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    body = {"error_code": "X\x1b[31m", "error_msg": "a\nb\u202e" + "c" * 5000}
+    endpoint.faults.append(Fault(faults.status(400, body)))
+    message = str(error_of(client_of(endpoint, clock)))
+    assert message.isprintable()
+    assert len(message) < 600
+
+
+def test_no_request_is_logged_with_its_token(
+    endpoint: CbrEndpoint, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = client_of(endpoint, clock)
+    client.list_page(0, {})
+    client.close()
+    assert TOKEN not in caplog.text
+
+
+def test_an_answer_error_may_pass_and_names_the_endpoint() -> None:
+    assert AnswerError("x").passing
+    assert "CBR" in AnswerError("x").mend
