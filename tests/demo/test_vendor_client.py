@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cbr_auditor.demo.endpoint import AccessKey
 from cbr_auditor.demo.tenant import demo_tenant
 from tests.fakes import NOW
 
@@ -18,20 +19,23 @@ def test_the_vendors_own_client_reads_the_tenant() -> None:
 
     tenant = demo_tenant(NOW)
     with tenant.serve() as endpoint:
-        credentials = BasicCredentials("ak", "sk", tenant.project_id)
-        client = VendorsClient.new_builder().with_credentials(credentials).with_endpoints([endpoint.url]).build()
+        endpoint.access_keys["ak"] = AccessKey("sk")
+
+        def connect(secret_key: str) -> VendorsClient:
+            credentials = BasicCredentials("ak", secret_key, tenant.project_id)
+            return VendorsClient.new_builder().with_credentials(credentials).with_endpoints([endpoint.url]).build()
+
+        client = connect("sk")
 
         def page(offset: int) -> Any:
-            request = ListBackupsRequest(limit=60, offset=offset, sort="created_at:asc,id:asc")
-            return client.list_backups_invoker(request).add_header("X-Auth-Token", tenant.token).invoke()
+            return client.list_backups(ListBackupsRequest(limit=60, offset=offset, sort="created_at:asc,id:asc"))
 
         backups = [backup for offset in range(0, 240, 60) for backup in page(offset).backups]
         assert page(0).count == len(backups) == 200
         assert {backup.id for backup in backups} == {row["id"] for row in tenant.backups}
         ident = next(ident for ident, detail in tenant.details.items() if detail is not None)
-        request = ShowBackupRequest(backup_id=ident)
-        shown = client.show_backup_invoker(request).add_header("X-Auth-Token", tenant.token).invoke()
+        shown = client.show_backup(ShowBackupRequest(backup_id=ident))
         assert [disk.extend_info.encrypted for disk in shown.backup.children] == [True, True]
         with pytest.raises(ClientRequestException) as refused:
-            client.show_backup(request)
+            connect("wrong").show_backup(ShowBackupRequest(backup_id=ident))
         assert (refused.value.status_code, refused.value.error_code) == (401, "APIGW.0301")
