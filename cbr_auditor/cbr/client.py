@@ -3,7 +3,7 @@
 import random
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime
 from typing import Any, TypeVar
@@ -19,7 +19,8 @@ from cbr_auditor.cbr.query import Filters
 from cbr_auditor.cbr.reading import read_backup, read_page
 from cbr_auditor.cbr.records import Backup, Page
 from cbr_auditor.cbr.refusal import read_error, refusal, unreachable
-from cbr_auditor.cbr.tasks import TaskPage, read_tasks
+from cbr_auditor.cbr.rows import RecordPage
+from cbr_auditor.cbr.tasks import Task, read_tasks
 from cbr_auditor.clock import Deadline
 from cbr_auditor.errors import (
     AnswerError,
@@ -80,16 +81,16 @@ class CbrClient:
         query: dict[str, Any] = {**filters, "limit": limit, "sort": "created_at:asc,id:asc"}
         if offset:
             query["offset"] = offset
-        return self._get("/backups", query, read_page, action="cbr:backups:list")
+        return self.get("/backups", query, read_page, action="cbr:backups:list")
 
     def backup(self, backup_id: str) -> Backup:
         """One backup with its disks, by `GET /backups/{id}`.
 
         Raises `ListingError`; `NotFoundError` where it was deleted meanwhile.
         """
-        return self._get(f"/backups/{quote(backup_id, safe='')}", {}, read_backup, action="cbr:backups:get")
+        return self.get(f"/backups/{quote(backup_id, safe='')}", {}, read_backup, action="cbr:backups:get")
 
-    def failed_tasks(self, offset: int, since: datetime) -> TaskPage:
+    def failed_tasks(self, offset: int, since: datetime) -> RecordPage[Task]:
         """One page of the backup tasks that failed `since`, by `GET /operation-logs`.
 
         Raises `ListingError`.
@@ -102,15 +103,13 @@ class CbrClient:
         }
         if offset:
             query["offset"] = offset
-        return self._get("/operation-logs", query, read_tasks, action="cbr:tasks:list")
+        return self.get("/operation-logs", query, read_tasks, action="cbr:tasks:list")
 
-    def close(self) -> None:
-        """Close every connection; requests that are under way in other threads are not tried again."""
-        self._closed = True
-        for session in self._sessions:
-            session.close()
+    def get(self, path: str, query: Mapping[str, Any], read: Callable[[bytes], T], *, action: str) -> T:
+        """What `read` makes of the answer of `GET path`; `action` is the IAM action that it takes.
 
-    def _get(self, path: str, query: dict[str, Any], read: Callable[[bytes], T], action: str) -> T:
+        Raises `ListingError`.
+        """
         clock = self._deadline.clock
         started = clock.monotonic()
         tries = 0
@@ -136,6 +135,12 @@ class CbrClient:
                 ) from None
             clock.sleep(pause)
 
+    def close(self) -> None:
+        """Close every connection; requests that are under way in other threads are not tried again."""
+        self._closed = True
+        for session in self._sessions:
+            session.close()
+
     def _read(self, body: bytes, read: Callable[[bytes], T]) -> T:
         try:
             return read(body)
@@ -150,7 +155,7 @@ class CbrClient:
         """The beginning of a body that will be quoted, without the credentials that a server may echo."""
         return self._mask.text(body[: 2**16].decode("utf-8", "replace")).encode()
 
-    def _answer(self, path: str, query: dict[str, Any], action: str) -> bytes:
+    def _answer(self, path: str, query: Mapping[str, Any], action: str) -> bytes:
         """The body of one answer. Raises `ListingError` where there is none or its status is not 200."""
         with closing(self._send(path, query)) as response:
             if response.status_code == 200:
@@ -183,7 +188,7 @@ class CbrClient:
             self._sessions.append(session)
         return session
 
-    def _send(self, path: str, query: dict[str, Any]) -> requests.Response:
+    def _send(self, path: str, query: Mapping[str, Any]) -> requests.Response:
         timeout = min(self._timeout, max(0.1, self._deadline.left_for_asking()))
         try:
             return self._session().get(

@@ -2,17 +2,21 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from cbr_auditor.cbr.records import NO_INFO, UTC, Backup, Disk, ExtendInfo, Row, UnreadableRecord
+from cbr_auditor.cbr.records import UTC, Backup, Disk, ExtendInfo, ReplicationRecord, Row, UnreadableRecord
 from cbr_auditor.errors import AnswerError
 
+T = TypeVar("T")
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_DECIMAL = re.compile(r"\s*[+-]?[0-9]{1,18}(\.[0-9]{1,18})?\s*")
 
 
 def loads(body: bytes) -> Any:
@@ -32,49 +36,97 @@ def _number(digits: str) -> float:
 def read_loosely(record: Any) -> Row:
     """Read a record whose types are not the documented ones: numbers and booleans as strings, odd times."""
     if not isinstance(record, dict):
-        return UnreadableRecord(fingerprint(record), f"it is no object but {_clip(record)}")
-    ident = _text(record.get("id"))
+        return UnreadableRecord(fingerprint(record), f"it is no object but {clip_value(record)}")
+    ident = read_text(record.get("id"))
     if not ident:
-        reason = f"its id is {_clip(record.get('id'))}"
-        return UnreadableRecord(fingerprint(record), reason, _text(record.get("resource_id")))
-    status = _text(record.get("status"))
+        reason = f"its id is {clip_value(record.get('id'))}"
+        return UnreadableRecord(fingerprint(record), reason, read_text(record.get("resource_id")))
+    status = read_text(record.get("status"))
     if not status:
-        return UnreadableRecord(ident, f"its status is {_clip(record.get('status'))}", _text(record.get("resource_id")))
-    reader = _LooseReader(record)
-    info = reader.get("extend_info", _extend_info) or NO_INFO
+        reason = f"its status is {clip_value(record.get('status'))}"
+        return UnreadableRecord(ident, reason, read_text(record.get("resource_id")))
+    fields = Fields(record)
+    info = fields.within("extend_info")
+    incremental = fields.get("incremental", read_flag)
+    inner_incremental = info.get("incremental", read_flag)
     return Backup(
         id=ident,
         status=status,
-        name=reader.get("name", _text),
-        created_at=reader.get("created_at", read_time),
-        updated_at=reader.get("updated_at", read_time),
-        expired_at=reader.get("expired_at", read_time),
-        resource_id=reader.get("resource_id", _text),
-        resource_name=reader.get("resource_name", _text),
-        resource_type=reader.get("resource_type", _text),
-        vault_id=reader.get("vault_id", _text),
-        auto_trigger=info.auto_trigger,
-        encrypted=info.encrypted,
-        children=reader.get("children", _disks),
-        unreadable=tuple(reader.unreadable),
+        name=fields.get("name", read_text),
+        created_at=fields.get("created_at", read_time),
+        updated_at=fields.get("updated_at", read_time),
+        expired_at=fields.get("expired_at", read_time),
+        resource_id=fields.get("resource_id", read_text),
+        resource_name=fields.get("resource_name", read_text),
+        resource_type=fields.get("resource_type", read_text),
+        vault_id=fields.get("vault_id", read_text),
+        auto_trigger=info.get("auto_trigger", read_flag),
+        encrypted=info.get("encrypted", read_flag),
+        children=fields.get("children", _disks),
+        protected_at=fields.get("protected_at", read_time),
+        description=fields.get("description", read_text),
+        resource_size=fields.get("resource_size", read_whole),
+        supported_restore_mode=info.get("supported_restore_mode", read_text),
+        contain_system_disk=info.get("contain_system_disk", read_flag),
+        incremental=inner_incremental if incremental is None else incremental,
+        image_type=fields.get("image_type", read_text),
+        project_id=fields.get("project_id", read_text),
+        checkpoint_id=fields.get("checkpoint_id", read_text),
+        scheduled_operation_id=fields.get("scheduled_operation_id", read_text),
+        replication_records=fields.get("replication_records", _replications),
+        unreadable=fields.unreadable,
     )
 
 
-class _LooseReader:
-    """Reads fields of one record and remembers which of them held something that is neither null nor readable."""
+class Fields:
+    """Reads fields of one record and remembers which of them held something that is neither null nor readable.
 
-    def __init__(self, record: dict[str, Any]) -> None:
+    A field of an inner object is named with its path, as in `billing.size`.
+    """
+
+    def __init__(self, record: dict[str, Any], path: str = "", unreadable: list[str] | None = None) -> None:
         self._record = record
-        self.unreadable: list[str] = []
+        self._path = path
+        self._unreadable: list[str] = [] if unreadable is None else unreadable
 
-    def get(self, key: str, read: Callable[[Any], Any]) -> Any:
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """What could not be read so far, each once, in order."""
+        return tuple(dict.fromkeys(self._unreadable))
+
+    def get(self, key: str, read: Callable[[Any], T | None]) -> T | None:
+        """What `read` makes of the value at `key`; None where that is absent, null or unreadable."""
         value = self._record.get(key)
         if value is None:
             return None
         result = read(value)
         if result is None:
-            self.unreadable.append(key)
+            self._unreadable.append(self._path + key)
         return result
+
+    def within(self, key: str) -> "Fields":
+        """The fields of the object at `key`, none where there is no object; what is unreadable goes to one list."""
+        return Fields(self.get(key, read_object) or {}, f"{self._path}{key}.", self._unreadable)
+
+    def each(self, key: str, read: Callable[[Any], T | None]) -> list[T] | None:
+        """The elements of the list at `key` that `read` can read; None where there is no list."""
+        values = self.get(key, _list)
+        if values is None:
+            return None
+        results = [read(value) for value in values]
+        readable = [result for result in results if result is not None]
+        if len(readable) < len(results):
+            self._unreadable.append(self._path + key)
+        return readable
+
+    def objects(self, key: str, read: "Callable[[Fields], T | None]") -> list[T] | None:
+        """The objects of the list at `key`, read field by field; None where there is no list."""
+
+        def read_element(value: Any) -> T | None:
+            inner = read_object(value)
+            return None if inner is None else read(Fields(inner, f"{self._path}{key}.", self._unreadable))
+
+        return self.each(key, read_element)
 
 
 def read_time(value: Any) -> datetime | None:
@@ -97,7 +149,8 @@ def _in_utc(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def _text(value: Any) -> str | None:
+def read_text(value: Any) -> str | None:
+    """A text; a number or a flag as the text of it. None where it cannot be read."""
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, (bool, int, float)):
@@ -105,26 +158,71 @@ def _text(value: Any) -> str | None:
     return None
 
 
-def _flag(value: Any) -> bool | None:
+def read_flag(value: Any) -> bool | None:
+    """A flag, also as a text or a number; None where it cannot be read."""
     if isinstance(value, bool):
         return value
     return {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower())
 
 
-def _object(value: Any) -> dict[str, Any] | None:
-    if isinstance(value, str):  # seen in recorded answers: an object written as a string
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return None
+def read_number(value: Any) -> float | None:
+    """A number, also as a text, whole where it has no fraction; None where it cannot be read."""
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        value = float(value) if "." in value else int(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) else value
+
+
+def read_whole(value: Any) -> int | None:
+    """A whole number, also as a text; None where it cannot be read."""
+    number = read_number(value)
+    return number if isinstance(number, int) else None
+
+
+def read_object(value: Any) -> dict[str, Any] | None:
+    """An object, also one written as a string, as recorded answers have it; None where it cannot be read."""
+    value = _parsed(value)
     return value if isinstance(value, dict) else None
 
 
-def _extend_info(value: Any) -> ExtendInfo | None:
-    fields = _object(value)
-    if fields is None:
+def _list(value: Any) -> list[Any] | None:
+    value = _parsed(value)
+    return value if isinstance(value, list) else None
+
+
+def _parsed(value: Any) -> Any:
+    """What a string holds as JSON; a string that is none, and everything else, as it stands."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value, parse_int=_number)
+        except (ValueError, RecursionError):
+            pass
+    return value
+
+
+def read_count(value: Any) -> int | None:
+    """The API's `count`, also as a text; None where it is absent or no count."""
+    count = read_whole(value)
+    return None if count is None or count < 0 else count
+
+
+def _replications(value: Any) -> list[ReplicationRecord] | None:
+    if not isinstance(value, list):
         return None
-    return ExtendInfo(auto_trigger=_flag(fields.get("auto_trigger")), encrypted=_flag(fields.get("encrypted")))
+    records = []
+    for entry in value:
+        fields = Fields(entry if isinstance(entry, dict) else {})
+        records.append(
+            ReplicationRecord(
+                status=fields.get("status", read_text),
+                destination_region=fields.get("destination_region", read_text),
+                destination_project_id=fields.get("destination_project_id", read_text),
+                destination_vault_id=fields.get("destination_vault_id", read_text),
+                destination_backup_id=fields.get("destination_backup_id", read_text),
+            )
+        )
+    return records
 
 
 def _disks(value: Any) -> list[Disk] | None:
@@ -132,13 +230,23 @@ def _disks(value: Any) -> list[Disk] | None:
         return None
     disks = []
     for number, child in enumerate(value, start=1):
-        fields = child if isinstance(child, dict) else {}
+        fields = Fields(child if isinstance(child, dict) else {})
+        info = fields.get("extend_info", read_object)
+        inner = Fields(info or {})
         disks.append(
             Disk(
-                id=_text(fields.get("id")) or f"disk {number}",
-                name=_text(fields.get("name")),
-                resource_name=_text(fields.get("resource_name")),
-                extend_info=_extend_info(fields.get("extend_info")),
+                id=fields.get("id", read_text) or f"disk {number}",
+                name=fields.get("name", read_text),
+                resource_name=fields.get("resource_name", read_text),
+                status=fields.get("status", read_text),
+                size=fields.get("resource_size", read_whole),
+                extend_info=None
+                if info is None
+                else ExtendInfo(
+                    auto_trigger=inner.get("auto_trigger", read_flag),
+                    bootable=inner.get("bootable", read_flag),
+                    encrypted=inner.get("encrypted", read_flag),
+                ),
             )
         )
     return disks
@@ -150,7 +258,8 @@ def fingerprint(record: Any) -> str:
     return "unreadable:" + hashlib.sha256(text).hexdigest()
 
 
-def _clip(value: Any) -> str:
+def clip_value(value: Any) -> str:
+    """A value as an error quotes it: at most 60 characters."""
     if value is None:
         return "missing or null"
     text = _SURROGATE.sub("\ufffd", repr(value))

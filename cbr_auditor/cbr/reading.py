@@ -5,32 +5,42 @@ one bad record costs itself; and only where JSON itself is odd (a lone surrogate
 library read the page.
 """
 
-import re
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from cbr_auditor.cbr.loose import fingerprint, loads, read_loosely, read_time
-from cbr_auditor.cbr.records import NO_INFO, Backup, Disk, ExtendInfo, Page, Row, UnreadableRecord
+from cbr_auditor.cbr.loose import fingerprint, loads, read_count, read_loosely, read_time
+from cbr_auditor.cbr.records import NO_INFO, Backup, Disk, ExtendInfo, Page, ReplicationRecord, Row, UnreadableRecord
 from cbr_auditor.errors import AnswerError
 
 
-class _Record(msgspec.Struct, gc=False):
-    """A backup as it stands in JSON: strings are decoded fastest, and times have several forms."""
+class _Record(msgspec.Struct, gc=False, kw_only=True):
+    """A backup as it stands in JSON: strings are decoded fastest, and times have several forms.
 
-    id: str
-    status: str
-    name: str | None = None
+    The fields stand in the order of recorded bodies, where the decoder looks for the next key first.
+    """
+
+    children: list[Disk] | None = None
+    checkpoint_id: str | None = None
     created_at: str | None = None
-    updated_at: str | None = None
+    description: str | None = None
     expired_at: str | None = None
+    extend_info: ExtendInfo | None = None
+    id: str
+    image_type: str | None = None
+    incremental: bool | None = None
+    name: str | None = None
+    project_id: str | None = None
+    protected_at: str | None = None
     resource_id: str | None = None
     resource_name: str | None = None
+    scheduled_operation_id: str | None = None
+    resource_size: int | None = None
     resource_type: str | None = None
+    status: str
+    updated_at: str | None = None
     vault_id: str | None = None
-    extend_info: ExtendInfo | None = None
-    children: list[Disk] | None = None
+    replication_records: list[ReplicationRecord] | None = None
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -64,7 +74,7 @@ def read_page(body: bytes) -> Page:
         page = _ENVELOPE.decode(body)
     except _ODD:
         return _read_page_by_record(body)
-    return Page(_backups(page.backups), _count(page.count))
+    return Page(_backups(page.backups), read_count(page.count))
 
 
 def read_backup(body: bytes) -> Backup:
@@ -85,21 +95,22 @@ def read_backup(body: bytes) -> Backup:
 def _read_page_by_record(body: bytes) -> Page:
     try:
         page = _RAW_ENVELOPE.decode(body)
-        return Page([_read_row(raw) for raw in page.backups], _count(msgspec.json.decode(page.count)))
+        return Page([_read_row(raw) for raw in page.backups], read_count(msgspec.json.decode(page.count)))
     except _ODD:
         content = loads(body)
     if not isinstance(content, dict) or not isinstance(content.get("backups"), list):
         raise AnswerError("the answer has no list of backups", "Check that the endpoint is CBR's.")
     rows = [read_loosely(record) for record in content["backups"]]
-    return Page(rows, _count(content.get("count")))
+    return Page(rows, read_count(content.get("count")))
 
 
-def _backups(records: list[_Record]) -> list[Row]:
+def _backups(page: list[_Record]) -> list[Row]:
     """The records with their times read. This is the hot loop: one pass, nothing called for the usual form."""
     read = datetime.fromisoformat
     rows: list[Row] = []
-    for record in records:
+    for record in page:
         created, updated, expired = record.created_at, record.updated_at, record.expired_at
+        protected, incremental = record.protected_at, record.incremental
         info = record.extend_info or NO_INFO
         try:
             # CBR's own form is naive with microseconds and means UTC.
@@ -118,6 +129,21 @@ def _backups(records: list[_Record]) -> list[Row]:
                     info.auto_trigger,
                     info.encrypted,
                     record.children,
+                    None
+                    if protected is None
+                    else read(protected + "+00:00")
+                    if len(protected) == 26
+                    else _time(protected),
+                    record.description,
+                    record.resource_size,
+                    info.supported_restore_mode,
+                    info.contain_system_disk,
+                    info.incremental if incremental is None else incremental,
+                    record.image_type,
+                    record.project_id,
+                    record.checkpoint_id,
+                    record.scheduled_operation_id,
+                    record.replication_records,
                 )
             )
         except ValueError:
@@ -145,10 +171,3 @@ def _read_row(raw: msgspec.Raw) -> Row:
         return read_loosely(loads(bytes(raw)))
     except AnswerError:
         return UnreadableRecord(fingerprint(bytes(raw)), "it is no JSON that can be read")
-
-
-def _count(value: Any) -> int | None:
-    """The API's `count`, also as a string; None where it is absent or not a number."""
-    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,18}\s*", value):
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

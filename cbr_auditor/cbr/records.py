@@ -28,6 +28,10 @@ class ExtendInfo(msgspec.Struct, gc=False):
     """What CBR keeps beside a backup; a missing key and null are both None."""
 
     auto_trigger: bool | None = None
+    bootable: bool | None = None
+    incremental: bool | None = None
+    supported_restore_mode: str | None = None
+    contain_system_disk: bool | None = None
     encrypted: bool | None = None
 
 
@@ -40,6 +44,9 @@ class Disk(msgspec.Struct, gc=False):
     id: str
     name: str | None = None
     resource_name: str | None = None
+    status: str | None = None
+    size: int | None = msgspec.field(name="resource_size", default=None)
+    """In GiB, as the API's "GB" are."""
     extend_info: ExtendInfo | None = None
 
     @property
@@ -48,12 +55,28 @@ class Disk(msgspec.Struct, gc=False):
         return None if self.extend_info is None else self.extend_info.encrypted
 
     @property
+    def bootable(self) -> bool | None:
+        """Whether the system starts from this disk; None where CBR does not say."""
+        return None if self.extend_info is None else self.extend_info.bootable
+
+    @property
     def label(self) -> str:
         """The disk's name as a person knows it, else its id."""
         return self.resource_name or self.name or self.id
 
 
-class Backup(msgspec.Struct, gc=False):
+class ReplicationRecord(msgspec.Struct, gc=False):
+    """One copy of a backup to another region. Source: Huawei Cloud CBR API, ReplicationRecordGet."""
+
+    status: str | None = None
+    """`replicating`, `success`, `fail`, `skip` or `waiting_replicate`."""
+    destination_region: str | None = None
+    destination_project_id: str | None = None
+    destination_vault_id: str | None = None
+    destination_backup_id: str | None = None
+
+
+class Backup(msgspec.Struct, gc=False, array_like=True):
     """One backup. Every time is aware and in UTC; a missing key and null are both None."""
 
     id: str
@@ -72,6 +95,23 @@ class Backup(msgspec.Struct, gc=False):
     """The backup's own `encrypted` key; None where CBR does not say."""
     children: list[Disk] | None = None
     """A server backup's disks; the list never shows them, the detail does."""
+    protected_at: datetime | None = None
+    description: str | None = None
+    resource_size: int | None = None
+    """Of the resource, in GiB; how much the backup takes is nowhere said."""
+    supported_restore_mode: str | None = None
+    """`na`, `backup` or `snapshot`."""
+    contain_system_disk: bool | None = None
+    incremental: bool | None = None
+    image_type: str | None = None
+    """`backup`, or `replication` for a copy from another region."""
+    project_id: str | None = None
+    checkpoint_id: str | None = None
+    """The restore point: what one run of a policy made of a vault."""
+    scheduled_operation_id: str | None = None
+    """The policy that made it, where CBR says so (Huawei Cloud)."""
+    replication_records: list[ReplicationRecord] | None = None
+    """Its copies to other regions; empty unless the list was asked for them (`show_replication`)."""
     unreadable: tuple[str, ...] = ()
     """Keys that held something which is neither null nor readable."""
     listed_at: datetime = datetime.min.replace(tzinfo=UTC)

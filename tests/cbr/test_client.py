@@ -274,6 +274,7 @@ def test_an_answer_without_measure_is_cut_off(endpoint: CbrEndpoint, clock: Fake
 
 def test_the_tasks_that_failed_give_their_reasons(endpoint: CbrEndpoint, clock: FakeClock) -> None:
     task = {
+        "id": "t1",
         "operation_type": "backup",
         "status": "failed",
         "started_at": "2026-11-20T01:00:00.000000",
