@@ -1,13 +1,14 @@
 # make demo       audit the embedded demo tenant and write out/report.html
 # make test       lint, types and tests (under 3 minutes)
 # make test-slow  what needs Node tools or other Pythons (under 15 minutes)
+# make docs       rewrite the pages that are made from the code (docs/rules)
 # make bench      measure speed and memory, and rewrite docs/performance.md
 
 PYTHON ?= python3
 RUN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo test test-slow bench picture lint format lock chromium clean
+.PHONY: demo test test-slow docs bench picture lint format lock chromium clean
 
 demo: .venv/.runtime
 	@$(RUN)/python -m cbr_auditor demo
@@ -17,6 +18,9 @@ test: .venv/.dev chromium lint
 
 test-slow: .venv/.dev chromium tests/npm/node_modules/.installed
 	$(RUN)/pytest -q -m slow
+
+docs: .venv/.dev
+	$(RUN)/python -m docs.generate
 
 bench: .venv/.dev
 	$(RUN)/python benchmarks/measure.py

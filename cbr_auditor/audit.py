@@ -3,7 +3,7 @@
 import contextlib
 import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,17 +15,23 @@ from cbr_auditor.cbr.listing import Listing, ListingState
 from cbr_auditor.cbr.query import Filters, hides_siblings
 from cbr_auditor.cbr.tasks import failure_reasons
 from cbr_auditor.errors import ListingError
-from cbr_auditor.judge import Judge, ServerDisks, Tally
+from cbr_auditor.judge import Judge, ServerDisks
+from cbr_auditor.override import Override
+from cbr_auditor.plan import Plans
+from cbr_auditor.recorder import CRASHES, Recorder, Tally
 from cbr_auditor.report import TargetCoverage
 from cbr_auditor.rule import Rule
 from cbr_auditor.spool import BackupSpool, FindingSpool
+from cbr_auditor.subject import Target
 from cbr_auditor.text import one_line
+from cbr_auditor.vault_judge import judge_inventory, judge_target, leave_undecided, take_inventory
+from cbr_auditor.waiver import Waivers
 
 _TASKS_KEPT = timedelta(days=30)
 
 
-class Target(msgspec.Struct, frozen=True):
-    """One project in one region."""
+class TargetPlan(msgspec.Struct, frozen=True):
+    """One project in one region, and how to reach it."""
 
     project_id: str
     region: str | None
@@ -53,8 +59,19 @@ class Audit(msgspec.Struct):
     """What ended a target's listing, for the targets where something did."""
 
 
+class _Seen(msgspec.Struct):
+    """What one target's audit leaves behind besides its findings."""
+
+    recorder: Recorder
+    state: ListingState
+    resources: int
+    not_examined: int
+    problems: list[str]
+    notes: list[str]
+
+
 def audit(
-    targets: list[Target],
+    targets: list[TargetPlan],
     rules: list[Rule],
     *,
     now: datetime,
@@ -63,23 +80,21 @@ def audit(
     server_disks: ServerDisks,
     in_flight: int,
     log: logging.Logger,
+    overrides: Sequence[Override] = (),
+    waivers: Waivers | None = None,
 ) -> Audit:
     """Audit the targets side by side. `now` is the one time that every backup is judged at.
 
     Findings go to the spool; `folder` takes what waits for the end of a listing. One target's failure is its own.
     """
 
-    def run(number: int) -> tuple[Judge, ListingState]:
-        judge = Judge(
-            rules,
-            now=now,
-            project_id=targets[number].project_id,
-            region=targets[number].region,
-            findings=findings,
-            waiting=BackupSpool(folder / f"waiting-{number}"),
-            server_disks=server_disks,
+    def run(number: int) -> _Seen:
+        target = targets[number]
+        recorder = Recorder(
+            rules, project_id=target.project_id, region=target.region, findings=findings, waivers=waivers
         )
-        return judge, _audit_target(targets[number], judge, now, in_flight)
+        waiting = BackupSpool(folder / f"waiting-{number}")
+        return _audit_target(target, recorder, overrides, waiting, server_disks, now, in_flight)
 
     result = Audit(rules, [Tally() for _ in rules], [], 0, False, [], [])
     pool = ThreadPoolExecutor(min(len(targets), in_flight), thread_name_prefix="target")
@@ -88,8 +103,10 @@ def audit(
             outcomes = list(pool.map(run, range(len(targets))))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for what is under way
-    for target, (judge, state) in zip(targets, outcomes, strict=True):
-        _add(result, target, judge, state, log)
+    for target, seen in zip(targets, outcomes, strict=True):
+        _add(result, target, seen, log)
+    if waivers is not None:
+        _judge_waivers(result, waivers, findings)
     return result
 
 
@@ -104,18 +121,19 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*threshold)
 
 
-def _add(result: Audit, target: Target, judge: Judge, state: ListingState, log: logging.Logger) -> None:
-    coverage = _coverage(target, judge, state)
+def _add(result: Audit, target: TargetPlan, seen: _Seen, log: logging.Logger) -> None:
+    state = seen.state
+    coverage = _coverage(target, seen)
     result.coverage.append(coverage)
-    result.resources += len(judge.resources)
-    for tally, found in zip(result.tallies, judge.tallies, strict=True):
+    result.resources += seen.resources
+    for tally, found in zip(result.tallies, seen.recorder.tallies, strict=True):
         tally.add(found)
-    seen = state.listed + state.unreadable
-    result.audited |= state.broken is None or seen > 0
+    rows = state.listed + state.unreadable
+    result.audited |= state.broken is None or rows > 0
     if state.broken is not None:
         result.refusals.append(state.broken)
     name = one_line(target.name or target.project_id)
-    if not seen and coverage.complete:
+    if not rows and coverage.complete:
         filters = f" that matches [listing] {', '.join(sorted(target.filters))}" if target.filters else ""
         result.empty.append(f"No backup{filters} in project {name}: is it the right one?")
     log.info(
@@ -129,25 +147,72 @@ def _add(result: Audit, target: Target, judge: Judge, state: ListingState, log: 
         log.warning("project %s: %s", name, problem)
 
 
-def _audit_target(target: Target, judge: Judge, now: datetime, in_flight: int) -> ListingState:
+def _judge_waivers(result: Audit, waivers: Waivers, findings: FindingSpool) -> None:
+    """Ask the rules about the waivers themselves, now that it is known what each matched."""
+    complete = all(target.complete for target in result.coverage)
+    on = {rule.id for rule in result.rules}
+    recorder = Recorder(result.rules, project_id="", region=None, findings=findings)
+    for waiver in waivers.all:
+        waiver.decided = complete and waiver.rule in on
+        for index, rule in enumerate(result.rules):
+            if rule.subject != "waiver":
+                continue
+            recorder.tallies[index].checked += 1
+            try:
+                recorder.settle(index, waiver, rule.check(waiver))
+            except CRASHES as problem:  # a rule's crash is a result, and the rule's alone
+                recorder.crashed(index, waiver, problem)
+    for tally, found in zip(result.tallies, recorder.tallies, strict=True):
+        tally.add(found)
+
+
+def _audit_target(
+    target: TargetPlan,
+    recorder: Recorder,
+    overrides: Sequence[Override],
+    waiting: BackupSpool,
+    server_disks: ServerDisks,
+    now: datetime,
+    in_flight: int,
+) -> _Seen:
     client = target.connect()
-    since = now - _TASKS_KEPT
     try:
+        inventory = take_inventory(client, recorder.rules, overrides, now)
+        undecidable = inventory.undecidable(recorder.rules)
+        plans = Plans(recorder.rules, overrides, target.project_id, inventory.vaults_by_id, without=undecidable)
+        judge = Judge(recorder, plans, now=now, waiting=waiting, server_disks=server_disks)
         listing = Listing(lambda offset: client.list_page(offset, target.filters), in_flight=in_flight)
         for backups in listing.backups():
             judge.take(backups)
+        resources = len(judge.resources)
+        judge.add_members(inventory.vaults)
         judge.finish(
             client.backup,
-            lambda: failure_reasons(lambda offset: client.failed_tasks(offset, since)),
+            lambda: failure_reasons(lambda offset: client.failed_tasks(offset, now - _TASKS_KEPT)),
             unseen=_unseen(target, listing.state),
             in_flight=in_flight,
         )
+        judge_inventory(inventory, recorder, plans)
+        whole = Target(
+            target.project_id,
+            region=target.region,
+            name=target.name,
+            backups=listing.state.listed,
+            resources=resources,
+            listed_at=now,
+        )
+        for index, problem in undecidable.items():
+            leave_undecided(recorder, index, whole, problem)
+        unseen = judge_target(client, whole, inventory, recorder, plans, undecidable)
     finally:
         client.close()
-    return listing.state
+    problems = [*inventory.problems, *unseen]
+    if judge.out_of_time:
+        problems.append(f"The time ran out before the disks of {judge.out_of_time} server backups were looked at.")
+    return _Seen(recorder, listing.state, resources, judge.not_examined, problems, judge.notes)
 
 
-def _unseen(target: Target, state: ListingState) -> Callable[[str], str | None]:
+def _unseen(target: TargetPlan, state: ListingState) -> Callable[[str], str | None]:
     """Why some backups of a resource may exist without having been seen, by its id; None where all were."""
     everywhere = None
     if not state.ended or "" in state.doubtful:
@@ -163,7 +228,8 @@ def _unseen(target: Target, state: ListingState) -> Callable[[str], str | None]:
     return unseen
 
 
-def _coverage(target: Target, judge: Judge, state: ListingState) -> TargetCoverage:
+def _coverage(target: TargetPlan, seen: _Seen) -> TargetCoverage:
+    state = seen.state
     problems = [str(state.broken)] if state.broken is not None else []
     problems += state.problems
     if state.broken is not None and state.reported_count is not None:
@@ -176,8 +242,7 @@ def _coverage(target: Target, judge: Judge, state: ListingState) -> TargetCovera
     if state.unreadable > len(state.unreadable_examples):
         more = state.unreadable - len(state.unreadable_examples)
         problems.append(f"{more} more rows of the list could not be read.")
-    if judge.out_of_time:
-        problems.append(f"The time ran out before the disks of {judge.out_of_time} server backups were looked at.")
+    problems += seen.problems
     return TargetCoverage(
         project_id=target.project_id,
         region=target.region,
@@ -187,8 +252,8 @@ def _coverage(target: Target, judge: Judge, state: ListingState) -> TargetCovera
         unreadable=state.unreadable,
         reported_count=state.reported_count,
         complete=not problems,
-        not_examined=judge.not_examined,
+        not_examined=seen.not_examined,
         narrowed=target.filters,
         problems=[one_line(problem, 500) for problem in problems],
-        notes=[one_line(note, 500) for note in (*state.notes, *judge.notes)],
+        notes=[one_line(note, 500) for note in (*state.notes, *seen.notes)],
     )

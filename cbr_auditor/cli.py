@@ -1,4 +1,4 @@
-"""The command line: `cbr-auditor demo | run | invoke`."""
+"""The command line: `cbr-auditor demo | run | rules | check | explain | invoke`."""
 
 import argparse
 import io
@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from cbr_auditor import __version__, invoke
+from cbr_auditor import __version__, explain, invoke, rule_commands
 from cbr_auditor.clock import Deadline, SystemClock
 from cbr_auditor.demo.tenant import demo_tenant
 from cbr_auditor.errors import AuditorError, SettingsError
@@ -69,6 +69,18 @@ def _parser() -> argparse.ArgumentParser:
     real.add_argument("--config", type=Path, help="the auditor.toml to read (AUDITOR_CONFIG)")
     real.add_argument("--timeout", type=_seconds, default=840.0, help="seconds for the whole run (default: 840)")
     real.set_defaults(command=_run)
+
+    catalogue = commands.add_parser("rules", help="all rules; one rule's page; a new rule")
+    rule_commands.add_rules_arguments(catalogue)
+    catalogue.set_defaults(command=rule_commands.rules)
+
+    checked = commands.add_parser("check", help="read settings, rules and waivers without any request")
+    rule_commands.add_check_arguments(checked)
+    checked.set_defaults(command=rule_commands.check)
+
+    finding = commands.add_parser("explain", help="one finding: its record, its rule, the options in force")
+    explain.add_arguments(finding)
+    finding.set_defaults(command=explain.main)
 
     local = commands.add_parser("invoke", help="run handler.py locally as FunctionGraph does")
     invoke.add_arguments(local)

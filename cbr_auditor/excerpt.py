@@ -5,12 +5,12 @@ from typing import TypeVar
 
 import msgspec
 
-from cbr_auditor.report import Report, RuleGroup, RuleResult, TargetCoverage
+from cbr_auditor.report import AcceptedGroup, Report, RuleGroup, RuleResult, TargetCoverage, WaiverState
 from cbr_auditor.text import one_line
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-_SENTENCES = {"headline", "message", "why", "advice"}
+_SENTENCES = {"headline", "message", "why", "advice", "reason"}
 _MOST_OF_ONE_RULE = 20
 _MOST_UNDECIDED = 5  # of one rule
 _ERROR_EXAMPLES = 3  # of one rule
@@ -53,6 +53,7 @@ def excerpt(report: Report, room: Room) -> Report:
     groups = report.groups[: room.rules]
     failed = _shares([len(group.failed) for group in groups], _MOST_OF_ONE_RULE, room.findings)
     unknown = _shares([len(group.unknown) for group in groups], _MOST_UNDECIDED, room.findings // 5)
+    accepted = _shares([len(group.findings) for group in report.accepted], _MOST_UNDECIDED, room.findings // 5)
     return msgspec.structs.replace(
         _clean(report, room),
         trigger=_clean(report.trigger, room),
@@ -66,6 +67,12 @@ def excerpt(report: Report, room: Room) -> Report:
                 [_clean(finding, room) for finding in group.unknown[:most_unknown]],
             )
             for group, most_failed, most_unknown in zip(groups, failed, unknown, strict=True)
+        ],
+        waivers=[_waiver(waiver, room) for waiver in report.waivers[: room.items]]
+        + _other_waivers(report.waivers, room),
+        accepted=[
+            AcceptedGroup(_rule(group.rule, room), [_clean(finding, room) for finding in group.findings[:most]])
+            for group, most in zip(report.accepted[: room.items], accepted, strict=False)
         ],
         rules=[_rule(rule, room) for rule in report.rules[: room.rules]] + _other_rules(report.rules[room.rules :]),
         timezone=report.timezone,
@@ -134,6 +141,28 @@ def _other_rules(rules: list[RuleResult]) -> list[RuleResult]:
             errors=sum(rule.errors for rule in rules),
             controls=[],
             advice="",
+        )
+    ]
+
+
+def _waiver(waiver: WaiverState, room: Room) -> WaiverState:
+    return msgspec.structs.replace(_clean(waiver, room), resource=_values(waiver.resource, room))
+
+
+def _other_waivers(waivers: list[WaiverState], room: Room) -> list[WaiverState]:
+    """The waivers that there is no room for, summed up; those that need somebody come first."""
+    rest = waivers[room.items :]
+    if not rest:
+        return []
+    first = min(rest, key=lambda waiver: waiver.expires)
+    return [
+        msgspec.structs.replace(
+            first,
+            rule=f"{len(rest):,} more waivers",
+            resource=[],
+            reason="for which there is no room here",
+            owner="",
+            matched=sum(waiver.matched for waiver in rest),
         )
     ]
 

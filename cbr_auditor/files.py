@@ -6,13 +6,13 @@ import io
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from cbr_auditor.report import Delivery, Finding, Report, RuleGroup, RuleResult
+from cbr_auditor.report import AcceptedGroup, Delivery, Finding, Report, RuleGroup, RuleResult
 from cbr_auditor.text import one_line
 
 _COLUMNS = Finding.__struct_fields__
@@ -20,6 +20,7 @@ _FORMULA_STARTS = "=+@\t\r\uff1d\uff0b\uff0d\uff20-"  # four of them are full-wi
 _FORMULA = frozenset(_FORMULA_STARTS)
 _SUSPECT = re.compile(f'[,;]"?[{_FORMULA_STARTS}]')
 _INNER = re.compile(f"(?<=;)(?=[{_FORMULA_STARTS}])")  # a spreadsheet set to a German locale parts cells there
+_WAIVED = b'\n],\n"waived": ['
 _AT_ONCE = 500  # findings that are written at once
 _COPIED_AT_ONCE = 2**20  # bytes
 _MOST_SHOWN = 50
@@ -32,11 +33,17 @@ class Heads(msgspec.Struct):
 
     failed: dict[str, list[Finding]] = {}
     unknown: dict[str, list[Finding]] = {}
+    waived: dict[str, list[Finding]] = {}
     top: list[Finding] = []
     """The first failures over all rules, worst first."""
 
     def add(self, finding: Finding) -> None:
         """Take a finding into account; they come worst first."""
+        if finding.waiver is not None:
+            shown = self.waived.setdefault(finding.rule, [])
+            if len(shown) < _MOST_UNDECIDED:
+                shown.append(finding)
+            return
         failed = finding.outcome == "fail"
         shown = (self.failed if failed else self.unknown).setdefault(finding.rule, [])
         if len(shown) < (_MOST_SHOWN if failed else _MOST_UNDECIDED):
@@ -52,12 +59,16 @@ class Heads(msgspec.Struct):
             if rule.failed or rule.unknown or rule.errors
         ]
 
+    def accepted(self, rules: list[RuleResult]) -> list[AcceptedGroup]:
+        """The rules that have waived findings."""
+        return [AcceptedGroup(rule, self.waived[rule.id]) for rule in rules if rule.id in self.waived]
+
 
 def write_findings(findings: Iterable[Finding], table: Path, listing: Path | None = None) -> Heads:
     """Write every finding to `table`, as CSV in UTF-8 with BOM, and give back the most important ones.
 
     `listing`, where it is given, gets them as the items of a JSON list, for `ReportFolder`: a million findings are
-    read once from where they were spooled.
+    read once from where they were spooled. Behind the last of them come the waived ones, as a list of their own.
     """
     heads = Heads()
     encode = msgspec.json.Encoder().encode
@@ -65,16 +76,25 @@ def write_findings(findings: Iterable[Finding], table: Path, listing: Path | Non
         csv_file = stack.enter_context(table.open("w", encoding="utf-8", newline=""))
         json_file = stack.enter_context(listing.open("wb")) if listing else None
         csv_file.write("\ufeff" + _quoted(_COLUMNS))
-        separator = b"\n"
-        rest = iter(findings)
-        while block := list(islice(rest, _AT_ONCE)):
-            for finding in block:
-                heads.add(finding)
-            csv_file.write("".join([_line(finding) for finding in block]))
-            if json_file is not None:
-                json_file.write(separator + b",\n".join([encode(finding) for finding in block]))
-                separator = b",\n"
+        separator, waived = b"\n", False
+        for is_waived, group in groupby(findings, key=_is_waived):
+            if is_waived and json_file is not None:
+                json_file.write(_WAIVED)
+                separator, waived = b"\n", True
+            while block := list(islice(group, _AT_ONCE)):
+                for finding in block:
+                    heads.add(finding)
+                csv_file.write("".join([_line(finding) for finding in block]))
+                if json_file is not None:
+                    json_file.write(separator + b",\n".join([encode(finding) for finding in block]))
+                    separator = b",\n"
+        if json_file is not None and not waived:
+            json_file.write(_WAIVED)
     return heads
+
+
+def _is_waived(finding: Finding) -> bool:
+    return finding.waiver is not None
 
 
 def _line(finding: Finding) -> str:
@@ -91,7 +111,8 @@ def _line(finding: Finding) -> str:
         f"{finding.id},{finding.rule},{finding.severity.value},{finding.outcome},"
         f"{finding.project_id},{finding.region or ''},{finding.backup_id or ''},{finding.backup_name or ''},"
         f"{finding.resource_id or ''},{finding.resource_name or ''},{finding.resource_type or ''},"
-        f"{finding.vault_id or ''},{message},{since}"
+        f"{finding.vault_id or ''},{message},{since},"
+        f"{finding.subject},{finding.subject_id or ''},{finding.subject_name or ''},{_accepted(finding)}"
     )
     if (
         len(line) < _LONGEST_CELL
@@ -101,8 +122,15 @@ def _line(finding: Finding) -> str:
         and not _SUSPECT.search(line)
     ):
         return line + "\r\n"
-    values = (getattr(finding, name) for name in _COLUMNS[:-1])
-    return _quoted([*(_cell(value) for value in values), since])
+    values = {name: getattr(finding, name) for name in _COLUMNS}
+    values |= {"severity": finding.severity.value, "since": None, "waiver": _accepted(finding)}
+    return _quoted([since if name == "since" else _cell(value) for name, value in values.items()])
+
+
+def _accepted(finding: Finding) -> str:
+    """Why a finding is waived, by whom and until when, as one text; empty where it is not."""
+    waiver = finding.waiver
+    return f"{waiver.reason} ({waiver.owner}, until {waiver.expires})" if waiver else ""
 
 
 def _quoted(cells: Sequence[str]) -> str:
@@ -111,11 +139,11 @@ def _quoted(cells: Sequence[str]) -> str:
     return quoted.getvalue()
 
 
-def _cell(value: Any) -> str:
+def _cell(value: str | None) -> str:
     """One cell: on one line, without control characters, and nothing that a spreadsheet would run."""
     if value is None:
         return ""
-    text = _INNER.sub("'", one_line(value if isinstance(value, str) else value.value, _LONGEST_CELL))
+    text = _INNER.sub("'", one_line(value, _LONGEST_CELL))
     return f"'{text}" if text[:1] in _FORMULA else text
 
 

@@ -1,31 +1,27 @@
-"""Judges the backups of one target: by the rules while they stream, by what needs more once the listing has ended."""
+"""Judges one target's backups and resources: by some rules while they stream, by others once the listing has ended."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
-import msgspec
-
 from cbr_auditor.cbr.records import Backup
+from cbr_auditor.cbr.vaults import Vault
 from cbr_auditor.errors import AccessError, DeadlineError, ListingError
-from cbr_auditor.report import Finding
-from cbr_auditor.resource import Resource
-from cbr_auditor.rule import Needs, NoProblem, Outcome, Rule, Unknown
-from cbr_auditor.spool import BackupSpool, FindingSpool, Waiting
+from cbr_auditor.plan import Plan, Plans
+from cbr_auditor.recorder import CRASHES, Recorder
+from cbr_auditor.resource import Resource, RestorePoint
+from cbr_auditor.rule import Needs
+from cbr_auditor.spool import BackupSpool, Waiting
+from cbr_auditor.subject import identify
 from cbr_auditor.text import one_line
 
-_EXAMPLES = 3
 _ASKED_AT_ONCE = 64  # details that are asked for before the first of them is waited for
 _AT_ONCE = 5_000  # backups that meanwhile wait in memory
-_UNTIMED = float("inf")
-
-CRASHES = (Exception, SystemExit)
-"""What a rule may raise: whatever it is, it costs that rule's verdict on that record, and never the run."""
 
 _DISKS, _REASON = 1, 2
 _NEED_BITS = {Needs.DISKS: _DISKS, Needs.REASON: _REASON}
+_BY_SETTING = "its disks were not looked at, by setting"
 
 FetchDetail = Callable[[str], Backup]
 FetchReasons = Callable[[], dict[str, str]]
@@ -33,29 +29,8 @@ Unseen = Callable[[str], str | None]
 ServerDisks = Literal["newest", "all", "none"]
 
 
-class Tally(msgspec.Struct):
-    """What one rule found so far."""
-
-    checked: int = 0
-    failed: int = 0
-    unknown: int = 0
-    errors: int = 0
-    no_problem: dict[str, int] = {}
-    error_examples: list[str] = []
-
-    def add(self, other: "Tally") -> None:
-        """Add what the same rule found in another target."""
-        self.checked += other.checked
-        self.failed += other.failed
-        self.unknown += other.unknown
-        self.errors += other.errors
-        for reason, count in other.no_problem.items():
-            self.no_problem[reason] = self.no_problem.get(reason, 0) + count
-        self.error_examples = (self.error_examples + other.error_examples)[:_EXAMPLES]
-
-
 class Judge:
-    """Judges one target's backups.
+    """Judges one target's backups, then its resources.
 
     A rule that takes the resource, or that answers what it needs, is asked again in `finish`; until then the backup
     waits on disk. Of a resource only its aggregate stays in memory.
@@ -63,52 +38,59 @@ class Judge:
 
     def __init__(
         self,
-        rules: list[Rule],
+        recorder: Recorder,
+        plans: Plans,
         *,
         now: datetime,
-        project_id: str,
-        region: str | None,
-        findings: FindingSpool,
         waiting: BackupSpool,
         server_disks: ServerDisks = "newest",
     ) -> None:
-        self.tallies = [Tally() for _ in rules]
         self.resources: dict[str, Resource] = {}
         self.not_examined = 0
         self.out_of_time = 0
         """Server backups whose disks were to be looked at when the deadline came."""
         self.notes: list[str] = []
         """What could not be looked up without changing any verdict, a sentence each."""
-        self._rules = rules
+        self._recorder = recorder
+        self._plans = plans
         self._now = now
-        self._project_id = project_id
-        self._region = region
-        self._findings = findings
         self._waiting = waiting
         self._server_disks = server_disks
-        self._checks = [(index, rule.check) for index, rule in enumerate(rules) if not rule.takes_resource]
-        self._candidates = [(index, rule.candidate) for index, rule in enumerate(rules) if rule.takes_resource]
+        self._by_resource = [index for index, rule in enumerate(recorder.rules) if rule.subject == "resource"]
+        self._by_resource.sort(key=lambda index: not recorder.rules[index].supersedes)
+        # Of resources, by rule, what a superseding rule has said already.
+        self._said: dict[str, dict[str, str]] = {}
 
     def take(self, backups: list[Backup]) -> None:
         """Judge a page of backups as far as each can be judged on its own."""
-        for tally in self.tallies:
-            tally.checked += len(backups)
         resources = self.resources
+        plan = self._plans.everywhere
+        overridden = self._plans.has_overrides
+        now, project_id = self._now, self._recorder.project_id
+        if not overridden:
+            plan.taken += len(backups)
         for backup in backups:
-            backup.listed_at = self._now
+            backup.listed_at = now
+            backup.listed_in = project_id
             if ident := backup.resource_id:
                 resource = resources.get(ident)
                 if resource is None:
-                    resource = resources[ident] = Resource(ident, backup.resource_name, backup.resource_type)
+                    resource = resources[ident] = self._resource(ident, backup.resource_name, backup.resource_type)
                 resource.add(backup)
-            rules, needs = self._ask(backup)
+            if overridden:
+                plan = self._plans.for_subject(identify(backup))
+                plan.taken += 1
+            rules, needs = self._ask(plan, backup)
             if rules:
                 self._waiting.add((rules, needs, backup))
 
-    def _ask(self, backup: Backup) -> tuple[int, int]:
+    def _resource(self, ident: str, name: str | None, kind: str | None) -> Resource:
+        return Resource(ident, name, kind, project_id=self._recorder.project_id, listed_at=self._now)
+
+    def _ask(self, plan: Plan, backup: Backup) -> tuple[int, int]:
         """Ask every rule about a backup; gives those that must be asked again, and what they need, as bit masks."""
         rules = needs = 0
-        for index, check in self._checks:
+        for index, check in plan.at_once:
             try:
                 outcome = check(backup)
                 if outcome is None:
@@ -117,25 +99,40 @@ class Judge:
                     rules |= 1 << index
                     needs |= _NEED_BITS[outcome]
                 else:
-                    self._settle(index, backup, outcome)
+                    self._recorder.settle(index, backup, outcome)
             except CRASHES as problem:  # a rule's crash is a result, and the rule's alone
-                self._crashed(index, backup, problem)
-        for index, candidate in self._candidates:
+                self._recorder.crashed(index, backup, problem)
+        for index, candidate in plan.later:
             try:
                 if candidate is None or candidate(backup):
                     rules |= 1 << index
             except CRASHES as problem:  # as above
-                self._crashed(index, backup, problem)
+                self._recorder.crashed(index, backup, problem)
         return rules, needs
 
+    def add_members(self, vaults: list[Vault]) -> None:
+        """Tell resources which vaults they are members of; one that has no backup yet becomes known by this."""
+        for vault in vaults:
+            for member in vault.resources or ():
+                if member.id is None:
+                    continue
+                resource = self.resources.get(member.id)
+                if resource is None:
+                    resource = self.resources[member.id] = self._resource(member.id, member.name, member.type)
+                resource.vaults = (*resource.vaults, vault)
+
     def finish(self, fetch: FetchDetail, fetch_reasons: FetchReasons, *, unseen: Unseen, in_flight: int = 8) -> None:
-        """Judge what waited, fetching what the list does not show.
+        """Judge the resources and what waited, fetching what the list does not show.
 
         `unseen` says, by a resource's id, which of its backups may exist without having been seen; None where all were.
         """
         details = _Details(fetch, in_flight)
         reasons: dict[str, str] | None = None
         try:
+            for plan in self._plans.made:
+                for index in (index for index, _ in (*plan.at_once, *plan.later)):
+                    self._recorder.tallies[index].checked += plan.taken
+            for_disks = self._judge_resources(unseen)
             for batch in self._batches(details):
                 for rules, needs, backup in batch:
                     if needs & _REASON:
@@ -143,9 +140,87 @@ class Judge:
                         backup.reason = reasons.get(backup.id, "")
                     if needs & _DISKS and self._is_due(backup):
                         self.out_of_time += details.complete(backup)
+                        self._remember_disks(backup)
                     self._judge_waiting(rules, backup, unseen)
+            self._judge_disks(for_disks, details)
         finally:
             details.close()
+
+    def _judge_resources(self, unseen: Unseen) -> list[tuple[int, Resource]]:
+        """Ask the rules about resources; gives those that must be asked again with the disks known."""
+        later: list[tuple[int, Resource]] = []
+        if not self._by_resource:
+            return later
+        for resource in self.resources.values():
+            resource.unseen = unseen(resource.id)
+            plan = self._plan_of(resource)
+            for index in self._by_resource:
+                if index in plan.checks:
+                    self._recorder.tallies[index].checked += 1
+                    if self._judge_resource(index, plan, resource) is Needs.DISKS:
+                        later.append((index, resource))
+        return later
+
+    def _plan_of(self, resource: Resource) -> Plan:
+        vault_ids = [*resource.vault_ids, *(vault.id for vault in resource.vaults)]
+        return self._plans.for_subject(identify(resource), vault_ids)
+
+    def _judge_resource(self, index: int, plan: Plan, resource: Resource) -> Needs | None:
+        rule = self._recorder.rules[index]
+        said = self._said.get(resource.id, {}).get(rule.id)
+        if said:
+            self._recorder.tallies[index].passed(said)
+            return None
+        try:
+            outcome = plan.checks[index](resource)
+            if outcome is Needs.DISKS and resource.newest_disks is None and resource.disks_unknown is None:
+                return Needs.DISKS
+            if self._recorder.settle(index, resource, outcome):
+                for other in rule.supersedes:
+                    self._said.setdefault(resource.id, {})[other] = f"already reported as {rule.id}"
+        except CRASHES as problem:  # as in _ask
+            self._recorder.crashed(index, resource, problem)
+        return None
+
+    def _judge_disks(self, waiting: list[tuple[int, Resource]], details: "_Details") -> None:
+        """Ask again about resources whose disks had to be looked at: those of the two newest good backups."""
+        if self._server_disks == "none":
+            for index, _ in waiting:
+                self._recorder.tallies[index].passed(_BY_SETTING)
+            return
+        for start in range(0, len(waiting), _ASKED_AT_ONCE // 2):
+            batch = waiting[start : start + _ASKED_AT_ONCE // 2]
+            for _, resource in batch:
+                for point in self._unknown_disks(resource):
+                    details.ask(point.backup_id)
+            for index, resource in batch:
+                for point in self._unknown_disks(resource):
+                    backup = Backup(id=point.backup_id, status="available", resource_id=resource.id)
+                    self.out_of_time += details.complete(backup)
+                    self._remember_disks(backup)
+                self._judge_resource(index, self._plan_of(resource), resource)
+
+    @staticmethod
+    def _unknown_disks(resource: Resource) -> list[RestorePoint]:
+        """The good backups of the resource whose disks are not known yet."""
+        if resource.disks_unknown is not None:
+            return []
+        known = ((resource.newest_good, resource.newest_disks), (resource.previous_good, resource.previous_disks))
+        return [point for point, disks in known if point is not None and disks is None]
+
+    def _remember_disks(self, backup: Backup) -> None:
+        """Let the resource know how many disks this backup of it holds, or why nobody does."""
+        resource = self.resources.get(backup.resource_id or "")
+        if resource is None:
+            return
+        newest, previous = resource.newest_good, resource.previous_good
+        if newest is not None and newest.backup_id == backup.id:
+            resource.newest_disks = None if backup.disks_unknown else len(backup.children or ())
+        elif previous is not None and previous.backup_id == backup.id:
+            resource.previous_disks = None if backup.disks_unknown else len(backup.children or ())
+        else:
+            return
+        resource.disks_unknown = resource.disks_unknown or backup.disks_unknown
 
     def _batches(self, details: "_Details") -> Iterator[list[Waiting]]:
         """What waited, in its order, with so many details asked for ahead that the wait for each is not felt."""
@@ -186,71 +261,30 @@ class Judge:
     def _judge_waiting(self, rules: int, backup: Backup, unseen: Unseen) -> None:
         resource = self.resources.get(backup.resource_id or "")
         if resource is None:
-            resource = Resource("", unseen="resource_id, which tells what the backup belongs to")
+            resource = self._resource("", None, None)
+            resource.unseen = "resource_id, which tells what the backup belongs to"
         else:
             resource.unseen = unseen(resource.id)
+        plan = self._plans.for_subject(identify(backup))
+        said = self._said.get(resource.id, {})
         not_examined = False
-        for index, rule in enumerate(self._rules):
+        for index, rule in enumerate(self._recorder.rules):
             if not rules >> index & 1:
                 continue
+            if rule.id in said:
+                self._recorder.tallies[index].passed(said[rule.id])
+                continue
             try:
-                outcome = rule.check(backup, resource) if rule.takes_resource else rule.check(backup)
+                check = plan.checks[index]
+                outcome = check(backup, resource) if rule.takes_resource else check(backup)
                 if outcome is Needs.DISKS and not rule.takes_resource and not self._is_due(backup):
-                    self.tallies[index].checked -= 1
+                    self._recorder.tallies[index].checked -= 1
                     not_examined = True
-                elif outcome is not None:
-                    self._settle(index, backup, outcome)
+                else:
+                    self._recorder.settle(index, backup, outcome)
             except CRASHES as problem:  # as in _ask
-                self._crashed(index, backup, problem)
+                self._recorder.crashed(index, backup, problem)
         self.not_examined += not_examined
-
-    def _settle(self, index: int, backup: Backup, outcome: Outcome) -> None:
-        tally = self.tallies[index]
-        if isinstance(outcome, str) and outcome:
-            tally.failed += 1
-            self._keep(index, backup, "fail", outcome)
-        elif isinstance(outcome, Unknown):
-            tally.unknown += 1
-            self._keep(index, backup, "unknown", f"cannot tell without {outcome.what}")
-        elif isinstance(outcome, NoProblem) and isinstance(outcome.reason, str):
-            tally.no_problem[outcome.reason] = tally.no_problem.get(outcome.reason, 0) + 1
-        else:
-            raise TypeError(f"check returned {outcome!r}")
-
-    def _keep(self, index: int, backup: Backup, outcome: str, message: str) -> None:
-        rule = self._rules[index]
-        identity = f"{rule.id}\n{self._project_id}\n{backup.id}"
-        since = getattr(backup, rule.since) if rule.since and outcome == "fail" else None
-        finding = Finding(
-            "sha256:" + hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest(),
-            rule.id,
-            rule.severity,
-            outcome,
-            self._project_id,
-            self._region,
-            backup.id,
-            backup.name,
-            backup.resource_id,
-            backup.resource_name,
-            backup.resource_type,
-            backup.vault_id,
-            one_line(message, 500),
-            since and since - timedelta(microseconds=since.microsecond),
-        )
-        time = getattr(backup, rule.soonest) if rule.soonest else backup.created_at
-        when = _UNTIMED if time is None else (time.timestamp() if rule.soonest else -time.timestamp())
-        self._findings.add((index, outcome != "fail", when, self._project_id, backup.id), finding)
-
-    def _crashed(self, index: int, backup: Backup, problem: BaseException) -> None:
-        tally = self.tallies[index]
-        tally.checked -= 1
-        tally.errors += 1
-        if len(tally.error_examples) < _EXAMPLES:
-            try:
-                said = f": {problem}"
-            except Exception:  # noqa: BLE001  # the rule's own exception, which may crash in turn
-                said = ""
-            tally.error_examples.append(one_line(f"on backup {backup.id} it raised {type(problem).__name__}{said}"))
 
 
 class _Details:

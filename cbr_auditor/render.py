@@ -172,6 +172,8 @@ def by_resource(findings: list[Finding]) -> list[Occurrence]:
             finding.resource_name,
             finding.resource_type,
             finding.vault_id,
+            finding.subject,
+            finding.subject_id if finding.subject != "backup" else None,
             finding.message,
         )
         occurrences.setdefault(key, Occurrence(finding)).findings.append(finding)
@@ -187,6 +189,11 @@ def local(context: Context, when: datetime, form: str = "%Y-%m-%d %H:%M") -> str
         there = when
     zone = there.strftime("%Z")
     return f"{there.strftime(form)} {f'UTC{zone}' if zone[:1] in {'+', '-'} else zone}"
+
+
+def kind_of(finding: Finding) -> str:
+    """What a finding is about, as people say it: server, vault, policy."""
+    return kind(finding.resource_type) if finding.subject in {"backup", "resource"} else finding.subject
 
 
 def utc(when: datetime) -> str:
@@ -236,6 +243,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "by_resource": by_resource,
     "clip": clip,
     "kind": kind,
+    "kind_of": kind_of,
     "local": local,
     "not_seen": not_seen,
     "number": number,

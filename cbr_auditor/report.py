@@ -5,7 +5,7 @@ Every time is aware and in UTC; a template turns it into the reader's zone. Text
 shows one escapes it for its medium.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -13,6 +13,17 @@ import msgspec
 from cbr_auditor.rule import Severity
 
 SCHEMA_VERSION = "1.0"
+
+SUBJECT_NOUNS = {
+    "backup": ("backup", "backups"),
+    "resource": ("protected resource", "protected resources"),
+    "vault": ("vault", "vaults"),
+    "policy": ("policy", "policies"),
+    "task": ("task", "tasks"),
+    "target": ("project", "projects"),
+    "waiver": ("waiver", "waivers"),
+}
+"""What rules judge: the word of report.json, and one and many of it for people."""
 
 
 class Trigger(msgspec.Struct):
@@ -26,11 +37,20 @@ class Trigger(msgspec.Struct):
     """The time that the platform put into the event, as it came."""
 
 
+class Waived(msgspec.Struct, frozen=True, gc=False):
+    """Why a finding is accepted, by whom, and until when."""
+
+    reason: str
+    owner: str
+    expires: date
+    """The last day, in UTC, on which it is."""
+
+
 class Finding(msgspec.Struct, gc=False):
-    """One problem of one backup, or one rule that could not be decided for it."""
+    """One problem of one backup, resource, vault, policy, task or target, or what could not be decided of it."""
 
     id: str
-    """Stable over runs: the same problem of the same backup has the same id every day."""
+    """Stable over runs: the same problem of the same subject has the same id every day."""
     rule: str
     severity: Severity
     outcome: str
@@ -47,6 +67,18 @@ class Finding(msgspec.Struct, gc=False):
     """The problem as one sentence without a full stop."""
     since: datetime | None
     """When the problem began, as the data shows it."""
+    subject: str = "backup"
+    """What it is about: `backup`, `resource`, `vault`, `policy`, `task`, `target` or `waiver`."""
+    subject_id: str | None = None
+    subject_name: str | None = None
+    waiver: Waived | None = None
+    """Why it is accepted; only the findings in `waived` have one."""
+
+    @property
+    def about(self) -> str:
+        """The name of what it is about, as people say it: of a backup, what it is a backup of."""
+        own = self.resource_name or self.resource_id if self.subject in {"backup", "resource"} else None
+        return own or self.subject_name or self.subject_id or "unnamed"
 
 
 class RuleResult(msgspec.Struct):
@@ -56,20 +88,34 @@ class RuleResult(msgspec.Struct):
     title: str
     severity: Severity
     checked: int
-    """Backups that the rule judged, the unknown ones included."""
+    """What the rule judged, the unknown and the waived ones included."""
     failed: int
     unknown: int
     errors: int
-    """Backups on which the rule raised: they were not judged."""
+    """On how many the rule raised: they were not judged."""
     controls: list[str]
     advice: str
     """What to do about a finding."""
     why: str = ""
     """Why a finding matters."""
     no_problem: dict[str, int] = {}
-    """Backups that were passed for a reason worth counting, by reason."""
+    """What was passed for a reason worth counting, by reason."""
     error_examples: list[str] = []
-    """The first few errors, each with its backup."""
+    """The first few errors, each with what the rule judged."""
+    subject: str = "backup"
+    """What the rule judges: `backup`, `resource`, `vault`, `policy`, `task`, `target` or `waiver`."""
+    waived: int = 0
+    """Findings that a waiver accepts, the undecided ones among them; they are in neither `failed` nor `unknown`."""
+
+    @property
+    def nouns(self) -> tuple[str, str]:
+        """What the rule judges, one and many of it: policy, policies."""
+        return SUBJECT_NOUNS[self.subject]
+
+    def counted(self, count: int) -> str:
+        """A count of what the rule judges: 1 vault, 1,234 policies."""
+        one, many = self.nouns
+        return f"{count:,} {one if count == 1 else many}"
 
 
 class RuleGroup(msgspec.Struct):
@@ -80,6 +126,27 @@ class RuleGroup(msgspec.Struct):
     """The most important failures, at most `shown`."""
     unknown: list[Finding]
     """The first of those that could not be decided."""
+
+
+class AcceptedGroup(msgspec.Struct):
+    """One rule and the first of its findings that a waiver accepts."""
+
+    rule: RuleResult
+    findings: list[Finding]
+
+
+class WaiverState(msgspec.Struct):
+    """A waiver of auditor.toml and what became of it in this run."""
+
+    rule: str
+    resource: list[str]
+    reason: str
+    owner: str
+    expires: date
+    state: str
+    """`active`, `ending` (within 14 days), `expired` (it waives nothing) or `stale` (it matches nothing)."""
+    days_left: int
+    matched: int
 
 
 class TargetCoverage(msgspec.Struct):
@@ -160,6 +227,12 @@ class Report(msgspec.Struct):
     """Rules with failures or undecided backups, worst first, each with its most important findings."""
     rules: list[RuleResult]
     """Every rule that was switched on, worst severity first."""
+    waivers: list[WaiverState] = []
+    """Every waiver, those first that need somebody."""
+    accepted: list[AcceptedGroup] = []
+    """Rules with waived findings, worst first."""
+    profile: str = "essential"
+    """Which set of rules was on."""
     timezone: str = "Europe/Berlin"
     """The reader's time zone, for rendering."""
     deliveries: list[Delivery] = []
@@ -204,5 +277,7 @@ class Report(msgspec.Struct):
             "coverage": self.coverage,
             "not_looked_at": self.not_looked_at,
             "rules": self.rules,
+            "profile": self.profile,
+            "waivers": self.waivers,
             "deliveries": self.deliveries,
         }

@@ -4,13 +4,30 @@ from datetime import datetime, timezone
 
 import msgspec
 
-from cbr_auditor.cbr.records import Backup
+from cbr_auditor.cbr.records import DOCUMENTED_STATUSES, SERVER, Backup
+from cbr_auditor.cbr.vaults import Vault
 
 _NEVER = datetime.max.replace(tzinfo=timezone.utc)
+_LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
+MOST_FAILURES = 20
+"""How many of the newest failures are remembered."""
+
+
+class RestorePoint(msgspec.Struct, frozen=True, gc=False):
+    """A good backup of the resource, as far as it is remembered."""
+
+    created_at: datetime
+    backup_id: str
+    size_gib: int | None
+    """Size of the source's disks (`resource_size`), which grows with the disks and never shrinks by itself."""
 
 
 class Resource(msgspec.Struct, gc=False):
-    """A server, disk or file system and its backups over all vaults of one project."""
+    """A server, disk or file system and its backups over all vaults of one project.
+
+    A *good* backup is available and not past its expiry. What is remembered does not depend on the order in which the
+    backups came.
+    """
 
     id: str
     """The protected resource's id; empty where its backups do not name one."""
@@ -20,23 +37,118 @@ class Resource(msgspec.Struct, gc=False):
     """How many of its backups were read."""
     available: int = 0
     """How many of those are available."""
+    good: int = 0
+    """How many of those are not past their expiry."""
+    automatic: int = 0
+    """How many say that a policy made them (`auto_trigger` true)."""
+    manual: int = 0
+    """How many say that nobody but a person or a script did (`auto_trigger` false); the rest does not say."""
+    failed: int = 0
+    """How many failed (`error`)."""
+    unfinished: int = 0
+    """How many are being made or wait for it (`protecting`, `waiting_protect`)."""
+    restoring: int = 0
+    """How many are being restored from or wait for it (`restoring`, `waiting_restore`): they are good."""
+    strange: int = 0
+    """How many have a status that the API does not document."""
+    undated: int = 0
+    """How many have no readable `created_at`."""
     newest_available: str | None = None
     """The id of the available backup that was created last."""
     newest_available_at: datetime | None = None
+    newest_good: RestorePoint | None = None
+    previous_good: RestorePoint | None = None
+    """The good backup before the newest one."""
+    oldest_good_at: datetime | None = None
+    newest_at: datetime | None = None
+    """When the newest backup of any status was created."""
+    newest_automatic_at: datetime | None = None
+    """When the newest backup of any status was created that a policy made."""
+    failures: tuple[datetime, ...] = ()
+    """When the newest failed backups were created, newest first, at most 20."""
+    replicated_at: datetime | None = None
+    """When the newest backup was created that has a successful replication record."""
+    shows_replication: bool = False
+    """Whether any of its backups has a replication record: the list has them only where it is asked for them."""
+    vault_ids: tuple[str, ...] = ()
+    """The vaults that hold its good backups."""
     unseen: str | None = None
     """Which of its backups may exist without having been seen; None where all were."""
     unclear_after: datetime | None = None
     """When the newest available backup was created whose `expired_at` cannot be read."""
+    vaults: tuple[Vault, ...] = ()
+    """The vaults that it is a member of; filled only for rules that list vaults."""
+    project_id: str = ""
+    listed_at: datetime = _LONG_AGO
+    """When the audit began: every rule measures from here."""
+    newest_disks: int | None = None
+    """How many disks the newest good backup holds; None until a rule that needs it was answered."""
+    previous_disks: int | None = None
+    disks_unknown: str | None = None
+    """Why the disks are not known; None while they were not asked for."""
     # Available backups that no other one beats in being both newer and kept longer: mostly one.
     lasting: list[tuple[datetime, datetime]] = []
+
+    @property
+    def is_server(self) -> bool:
+        """Whether this is a whole server, whose disks only the detail of a backup shows."""
+        return self.type == SERVER
+
+    @property
+    def failures_since_good(self) -> int:
+        """How many backups failed after the newest available one, at most 20."""
+        newest = self.newest_available_at or _LONG_AGO
+        return sum(failed > newest for failed in self.failures)
+
+    @property
+    def lasts_until(self) -> datetime | None:
+        """When the good backup that is kept longest expires; `datetime.max` for never, None where there is no good one.
+
+        Backups whose expiry cannot be read are not among them; `unclear_after` tells of those.
+        """
+        return max((expires for _, expires in self.lasting), default=None)
 
     def add(self, backup: Backup) -> None:
         """Take one more backup into account."""
         self.backups += 1
-        if backup.status != "available":
-            return
-        self.available += 1
         created = backup.created_at
+        if backup.auto_trigger:
+            self.automatic += 1
+        elif backup.auto_trigger is False:
+            self.manual += 1
+        if created is None:
+            self.undated += 1
+        else:
+            if self.newest_at is None or created > self.newest_at:
+                self.newest_at = created
+            if backup.auto_trigger and (self.newest_automatic_at is None or created > self.newest_automatic_at):
+                self.newest_automatic_at = created
+        if backup.status == "available":
+            self._add_available(backup, created)
+        else:
+            self._add_other(backup.status, created)
+
+    def _add_other(self, status: str, created: datetime | None) -> None:
+        if status == "error":
+            self.failed += 1
+            if created is not None:
+                self.failures = tuple(sorted((*self.failures, created), reverse=True)[:MOST_FAILURES])
+        elif status in {"protecting", "waiting_protect"}:
+            self.unfinished += 1
+        elif status in {"restoring", "waiting_restore"}:
+            self.restoring += 1
+        elif status not in DOCUMENTED_STATUSES:
+            self.strange += 1
+
+    def _add_available(self, backup: Backup, created: datetime | None) -> None:
+        self.available += 1
+        expires = backup.expired_at or _NEVER
+        unclear = bool(backup.unreadable) and "expired_at" in backup.unreadable
+        good = expires > backup.listed_at or unclear
+        if good:
+            self.good += 1
+            if backup.vault_id and backup.vault_id not in self.vault_ids:
+                self.vault_ids = tuple(sorted((*self.vault_ids, backup.vault_id)))
         if created is None:
             return
         newest = self.newest_available_at
@@ -44,11 +156,16 @@ class Resource(msgspec.Struct, gc=False):
             self.newest_available_at = created
             self.newest_available = backup.id
             self.name = backup.resource_name or self.name
-        if backup.unreadable and "expired_at" in backup.unreadable:
-            if self.unclear_after is None or created > self.unclear_after:
-                self.unclear_after = created
-            return
-        expires = backup.expired_at or _NEVER
+        if backup.replication_records:
+            self._add_replication(backup, created)
+        if good:
+            self._add_good(backup, created)
+        if not unclear:
+            self._add_lasting(created, expires)
+        elif self.unclear_after is None or created > self.unclear_after:
+            self.unclear_after = created
+
+    def _add_lasting(self, created: datetime, expires: datetime) -> None:
         lasting = self.lasting
         if len(lasting) == 1 and created >= lasting[0][0] and expires >= lasting[0][1]:
             lasting[0] = (created, expires)
@@ -58,6 +175,24 @@ class Resource(msgspec.Struct, gc=False):
                 return
         self.lasting = [(c, e) for c, e in lasting if c > created or e > expires]
         self.lasting.append((created, expires))
+
+    def _add_good(self, backup: Backup, created: datetime) -> None:
+        if self.oldest_good_at is None or created < self.oldest_good_at:
+            self.oldest_good_at = created
+        newest, previous = self.newest_good, self.previous_good
+        place = (created, backup.id)
+        if newest is None or place > (newest.created_at, newest.backup_id):
+            self.previous_good = newest
+            self.newest_good = RestorePoint(created, backup.id, backup.resource_size)
+        elif previous is None or place > (previous.created_at, previous.backup_id):
+            self.previous_good = RestorePoint(created, backup.id, backup.resource_size)
+
+    def _add_replication(self, backup: Backup, created: datetime) -> None:
+        self.shows_replication = True
+        if any(record.status == "success" for record in backup.replication_records or ()) and (
+            self.replicated_at is None or created > self.replicated_at
+        ):
+            self.replicated_at = created
 
     def outlasts(self, backup: Backup) -> bool:
         """Whether a newer available backup of this resource expires later than `backup` (never counts as later)."""

@@ -1,16 +1,16 @@
-"""What a rule is, and the one loader for all of them.
+"""What a rule is, and how one file becomes one.
 
 A rule is a module. Its file name is its id, its docstring the title, the reason and the advice; constants are its
 metadata, keyword-only parameters of `check` its options. A rule imports nothing but this module.
 """
 
-import difflib
 import functools
 import importlib.util
 import inspect
+import re
 import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from types import ModuleType
@@ -18,9 +18,14 @@ from typing import Any
 
 import msgspec
 
+from cbr_auditor.cbr.policies import Policy
 from cbr_auditor.cbr.records import DOCUMENTED_STATUSES, Backup, Disk
+from cbr_auditor.cbr.tasks import Task
+from cbr_auditor.cbr.vaults import Vault, VaultResource
 from cbr_auditor.errors import RuleError
 from cbr_auditor.resource import Resource
+from cbr_auditor.subject import NOUNS, Target
+from cbr_auditor.waiver import Waiver
 
 __all__ = [
     "DOCUMENTED_STATUSES",
@@ -29,11 +34,18 @@ __all__ = [
     "Needs",
     "NoProblem",
     "Option",
+    "Outcome",
+    "Policy",
     "Resource",
     "Rule",
     "Severity",
+    "Target",
+    "Task",
     "Unknown",
-    "load_rules",
+    "Vault",
+    "VaultResource",
+    "Waiver",
+    "load_rule",
 ]
 
 
@@ -75,7 +87,10 @@ class Needs(Enum):
     """What the list does not show. A rule that gives one of these is asked again once it was fetched."""
 
     DISKS = "disks"
-    """The disks of this server backup; fetched as `server_disks` says, then `backup.examined` is true."""
+    """The disks of this server backup; fetched as `server_disks` says, then `backup.examined` is true.
+
+    From a rule about a resource: those of its newest and its previous good backup, for `resource.newest_disks`.
+    """
     REASON = "reason"
     """Why this backup failed; afterwards `backup.reason` is a text, empty where nobody knows."""
 
@@ -87,13 +102,13 @@ class Option(msgspec.Struct, frozen=True):
     """One option of a rule: a keyword-only parameter of its `check`."""
 
     name: str
-    type: type
+    type: Any
+    """`bool`, `int`, `float`, `str`, `tuple[str, ...]` or `re.Pattern[str]`."""
     default: Any
-    value: Any
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A loaded rule with the options in force."""
+    """A loaded rule with the options in force everywhere."""
 
     id: str
     title: str
@@ -102,81 +117,103 @@ class Rule(msgspec.Struct, frozen=True):
     severity: Severity
     controls: tuple[str, ...]
     reference: str
+    subject: str
+    """What it judges: `backup`, `resource`, `vault`, `policy`, `task`, `target` or `waiver`."""
+    path: Path
+    """Its file."""
     since: str | None
-    """The attribute of the backup that tells since when the problem stands."""
+    """The attribute of the subject that tells since when the problem stands."""
     soonest: str | None
-    """The attribute by which findings are ordered, earliest first; newest backup first where None."""
+    """The attribute by which findings are ordered, earliest first; newest first where None."""
+    lists: tuple[str, ...]
+    """What must be listed besides backups: `vaults`, `policies`."""
+    tasks: Mapping[str, str] | None
+    """The tasks that it asks for, as filters of `GET /operation-logs`; its option `days` or `hours` says since when."""
+    supersedes: tuple[str, ...]
+    """Rules that do not repeat of a resource, or of its backups, what this rule found of it."""
     options: tuple[Option, ...]
+    values: Mapping[str, Any]
+    """The options' values in force, by name."""
     takes_resource: bool
-    """Whether the rule must know the backup's siblings, and so is judged after the listing."""
-    check: Callable[..., Outcome]
-    """`check` with its options bound: takes a backup, and the resource where `takes_resource`."""
-    candidate: Callable[[Backup], bool] | None
-    """Whether a backup is worth keeping until its siblings are known; all are where None."""
+    """Whether a rule about backups must know the backup's siblings, and so is judged after the listing."""
+    function: Callable[..., Outcome]
+    """The module's own `check`."""
+    screen: Callable[..., bool] | None
+    """The module's own `candidate`: whether a backup is worth keeping until its siblings are known; all are where None.
+    """
+    sections: Mapping[str, str] = {}
+    """The docstring's paragraphs that begin with `Console:`, `API:`, `Terraform:` or `Limits:`, by that word."""
+    everywhere: bool = True
+    """False where only an override switches it on."""
+
+    @property
+    def check(self) -> Callable[..., Outcome]:
+        """`check` with its options bound: takes the subject, and the resource where `takes_resource`."""
+        return self.bound(self.values)
+
+    @property
+    def candidate(self) -> Callable[[Backup], bool] | None:
+        """`candidate` with its options bound."""
+        return self.bound_candidate(self.values)
+
+    def bound(self, values: Mapping[str, Any]) -> Callable[..., Outcome]:
+        """`check` with these values of its options."""
+        defaults = {option.name: option.default for option in self.options}
+        changed = {name: value for name, value in values.items() if value != defaults[name]}
+        return functools.partial(self.function, **changed) if changed else self.function
+
+    def bound_candidate(self, values: Mapping[str, Any]) -> Callable[[Backup], bool] | None:
+        """`candidate` with these values of its options."""
+        if self.screen is None:
+            return None
+        names = inspect.signature(self.screen).parameters
+        wanted = {name: value for name, value in values.items() if name in names}
+        return functools.partial(self.screen, **wanted) if wanted else self.screen
 
 
 _CONSTANTS = ("severity", "controls", "reference")
-_SUBJECTS = {Backup: "backup"}
+_LISTS = {"vaults", "policies"}
+_OPTION_TYPES: tuple[Any, ...] = (bool, int, float, str, tuple[str, ...], re.Pattern[str])
+SECTIONS = ("Console", "API", "Terraform", "Limits")
+"""What a rule's page may say besides: how to mend it by hand, by request, as code; what the data cannot tell."""
+_TIMES = {"created_at", "updated_at", "expired_at", "started_at", "ended_at", "newest_available_at", "newest_at"}
 
 
-def load_rules(folders: Iterable[Path], tables: Mapping[str, Mapping[str, Any]] | None = None) -> list[Rule]:
-    """Load every rule of the folders, worst severity first, with the options of auditor.toml's `[rules.<id>]` tables.
-
-    A table may hold `enabled` (false leaves the rule out), `severity`, and the rule's own options.
-    Raises `RuleError` for a file that is no rule, an id that stands twice, and a table that fits no rule.
-    """
-    tables = tables or {}
-    paths: dict[str, Path] = {}
-    for folder in folders:
-        if not folder.is_dir():
-            raise RuleError(f"the rules folder {folder} does not exist", "Check AUDITOR_RULES_FOLDER.")
-        for path in sorted(folder.glob("[!_]*.py")):
-            ident = path.stem.replace("_", "-")
-            if ident in paths:
-                raise RuleError(f"the rule {ident} stands twice: {paths[ident]} and {path}", "Rename one of them.")
-            paths[ident] = path
-    for ident in tables:
-        if ident not in paths:
-            raise RuleError(f"auditor.toml, [rules.{ident}]: there is no such rule", _did_you_mean(ident, paths))
-    rules = [_load(ident, path, tables.get(ident, {})) for ident, path in paths.items()]
-    chosen = [rule for rule in rules if tables.get(rule.id, {}).get("enabled", True)]
-    if not chosen:
-        raise RuleError("no rule is switched on, so nothing would be judged", "Switch on at least one in auditor.toml.")
-    return sorted(chosen, key=lambda rule: (rule.severity.rank, rule.id))
-
-
-def _load(ident: str, path: Path, table: Mapping[str, Any]) -> Rule:
+def load_rule(path: Path) -> Rule:
+    """The rule of a file, with its options at their defaults. Raises `RuleError` for a file that is no rule."""
     module = _execute(path)
     for name in (*_CONSTANTS, "check"):
         if not hasattr(module, name):
             raise RuleError(f"the rule {path} has no `{name}`", "Copy the shape of a rule beside it.")
-    severity, controls = module.severity, module.controls
+    severity = module.severity
     if not isinstance(severity, Severity):
         raise RuleError(f"the rule {path} has severity = {severity!r}", "Use one of Severity's members.")
-    if not isinstance(controls, tuple) or not all(
-        isinstance(control, str) and control.isprintable() for control in controls
-    ):
-        raise RuleError(f"the rule {path} has controls = {controls!r}", "Use a tuple of texts.")
-    title, why, advice = _page(path, module)
-    takes_resource = _subjects(path, module)
-    options = _options(ident, path, module, table)
-    values = {option.name: option.value for option in options}
-    changed = {option.name: option.value for option in options if option.value != option.default}
+    title, why, advice, sections = _page(path, module)
+    subject, takes_resource = _subjects(path, module)
+    options = _options(path, module)
     candidate = getattr(module, "candidate", None)
+    _check_candidate(path, candidate, {option.name for option in options})
     return Rule(
-        id=ident,
+        id=path.stem.replace("_", "-"),
         title=title,
         why=why,
         advice=advice,
-        severity=_severity(ident, table, severity),
-        controls=controls,
+        severity=severity,
+        controls=_texts(path, module, "controls"),
         reference=str(module.reference),
+        subject=subject,
+        path=path,
         since=_time_of(path, module, "since"),
         soonest=_time_of(path, module, "soonest"),
+        lists=_lists(path, module, subject),
+        tasks=_tasks(path, module, {option.name for option in options}),
+        supersedes=_texts(path, module, "supersedes"),
         options=options,
+        values={option.name: option.default for option in options},
         takes_resource=takes_resource,
-        check=functools.partial(module.check, **changed) if changed else module.check,
-        candidate=_candidate(path, candidate, values),
+        function=module.check,
+        screen=candidate,
+        sections=sections,
     )
 
 
@@ -198,11 +235,17 @@ def _execute(path: Path) -> ModuleType:
     return module
 
 
-def _page(path: Path, module: ModuleType) -> tuple[str, str, str]:
-    """Title, reason and advice: the docstring's first line, first paragraph and the rest."""
+def _page(path: Path, module: ModuleType) -> tuple[str, str, str, dict[str, str]]:
+    """Title, reason and advice (the docstring's first line, first paragraph, the others), and the named sections."""
     lines = inspect.cleandoc(module.__doc__ or "").split("\n\n")
     title = " ".join(lines[0].split()).rstrip(".")
-    paragraphs = [" ".join(paragraph.split()) for paragraph in lines[1:]]
+    paragraphs, sections = [], {}
+    for text in (" ".join(paragraph.split()) for paragraph in lines[1:]):
+        name, colon, rest = text.partition(": ")
+        if colon and name in SECTIONS:
+            sections[name] = rest
+        else:
+            paragraphs.append(text)
     if len(paragraphs) == 1:
         why, _, advice = paragraphs[0].partition(". ")
         paragraphs = [f"{why}.", advice] if advice else paragraphs
@@ -211,11 +254,11 @@ def _page(path: Path, module: ModuleType) -> tuple[str, str, str]:
             f"the rule {path} has no complete docstring",
             "Give it a title, then why it matters, then what to do.",
         )
-    return title, paragraphs[0], " ".join(paragraphs[1:])
+    return title, paragraphs[0], " ".join(paragraphs[1:]), sections
 
 
-def _subjects(path: Path, module: ModuleType) -> bool:
-    """Whether the rule takes the resource too; refuses a first parameter that is no known subject."""
+def _subjects(path: Path, module: ModuleType) -> tuple[str, bool]:
+    """What the rule judges, and whether it takes the resource too; refuses a first parameter that is no subject."""
     try:
         hints = typing.get_type_hints(module.check)
     except (NameError, TypeError) as problem:
@@ -226,92 +269,77 @@ def _subjects(path: Path, module: ModuleType) -> bool:
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
     ]
     subjects = [hints.get(name) for name in names]
-    if subjects in ([Backup], [Backup, Resource]):
-        return len(subjects) == 2
+    if subjects == [Backup, Resource]:
+        return "backup", True
+    if len(subjects) == 1 and subjects[0] in NOUNS:
+        return NOUNS[subjects[0]], False
     raise RuleError(
         f"the rule {path} has check({', '.join(names)}), whose parameters are no subjects",
-        "Write check(backup: Backup) or check(backup: Backup, resource: Resource), options behind a *.",
+        "Write check(backup: Backup), check(backup: Backup, resource: Resource), check(resource: Resource), "
+        "check(vault: Vault), check(policy: Policy), check(task: Task) or check(target: Target), options behind a *.",
     )
+
+
+def _texts(path: Path, module: ModuleType, constant: str) -> tuple[str, ...]:
+    value = getattr(module, constant, ())
+    if not isinstance(value, tuple) or not all(isinstance(text, str) and text.isprintable() for text in value):
+        raise RuleError(f"the rule {path} has {constant} = {value!r}", "Use a tuple of texts.")
+    return value
 
 
 def _time_of(path: Path, module: ModuleType, constant: str) -> str | None:
     value = getattr(module, constant, None)
-    if value not in (None, "created_at", "updated_at", "expired_at"):
-        raise RuleError(
-            f"the rule {path} has {constant} = {value!r}", 'Use "created_at", "updated_at" or "expired_at".'
-        )
+    if value is not None and value not in _TIMES:
+        raise RuleError(f"the rule {path} has {constant} = {value!r}", f"Use one of: {', '.join(sorted(_TIMES))}.")
     return value
 
 
-def _options(ident: str, path: Path, module: ModuleType, table: Mapping[str, Any]) -> tuple[Option, ...]:
-    hints = typing.get_type_hints(module.check)
-    options: dict[str, Option] = {}
-    for name, parameter in inspect.signature(module.check).parameters.items():
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            if parameter.default is inspect.Parameter.empty:
-                raise RuleError(f"the rule {path} has no default for its option {name}", "Give it one.")
-            options[name] = Option(name, hints.get(name, str), parameter.default, parameter.default)
-    for name, value in table.items():
-        if name in {"enabled", "severity"}:
-            continue
-        place = f"auditor.toml, [rules.{ident}] {name} = {value!r}"
-        if name not in options:
-            mend = _did_you_mean(name, [*options, "enabled", "severity"])
-            raise RuleError(f"{place}: the rule has no such option", mend)
-        option = options[name]
-        if not _fits(value, option.type):
-            raise RuleError(f"{place} is not valid", f"Use {_TYPE_WORDS.get(option.type, option.type.__name__)}.")
-        options[name] = Option(name, option.type, option.default, value)
-    if not isinstance(table.get("enabled", True), bool):
-        raise RuleError(f"auditor.toml, [rules.{ident}] enabled = {table['enabled']!r}", "Use true or false.")
-    return tuple(options.values())
+def _lists(path: Path, module: ModuleType, subject: str) -> tuple[str, ...]:
+    named = _texts(path, module, "lists")
+    if not _LISTS.issuperset(named):
+        raise RuleError(f"the rule {path} has lists = {named!r}", f"Use {' and '.join(sorted(_LISTS))} only.")
+    own = {"vault": "vaults", "policy": "policies"}.get(subject)
+    return tuple(dict.fromkeys([*([own] if own else []), *named]))
 
 
-_LARGEST_NUMBER = 1_000_000  # days or hours that no calendar leaves
-_TYPE_WORDS = {
-    bool: "true or false",
-    int: "a whole number from 0 to 1,000,000",
-    float: "a number from 0 to 1,000,000",
-    str: "a text",
-}
-
-
-def _fits(value: Any, wanted: type) -> bool:
-    if wanted is bool or isinstance(value, bool):
-        return wanted is bool and isinstance(value, bool)
-    if wanted in (int, float):
-        return isinstance(value, (int, float) if wanted is float else int) and 0 <= value <= _LARGEST_NUMBER
-    return isinstance(value, wanted)
-
-
-def _severity(ident: str, table: Mapping[str, Any], default: Severity) -> Severity:
-    value = table.get("severity", default.value)
-    try:
-        return Severity(value)
-    except ValueError:
-        raise RuleError(
-            f"auditor.toml, [rules.{ident}] severity = {value!r} is not valid",
-            f"Use one of: {', '.join(severity.value for severity in Severity)}.",
-        ) from None
-
-
-def _candidate(path: Path, function: Any, values: Mapping[str, Any]) -> Callable[[Backup], bool] | None:
-    if function is None:
+def _tasks(path: Path, module: ModuleType, options: set[str]) -> Mapping[str, str] | None:
+    filters = getattr(module, "tasks", None)
+    if filters is None:
         return None
+    if not isinstance(filters, dict) or not {"operation_type", "status"}.issuperset(filters):
+        raise RuleError(f"the rule {path} has tasks = {filters!r}", "Filter by operation_type and status only.")
+    if not {"days", "hours"} & options:
+        raise RuleError(f"the rule {path} asks for tasks but has no option days or hours", "Add one to its check.")
+    return filters
+
+
+def _options(path: Path, module: ModuleType) -> tuple[Option, ...]:
+    hints = typing.get_type_hints(module.check)
+    options = []
+    for name, parameter in inspect.signature(module.check).parameters.items():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        if parameter.default is inspect.Parameter.empty:
+            raise RuleError(f"the rule {path} has no default for its option {name}", "Give it one.")
+        kind = hints.get(name, str)
+        if kind not in _OPTION_TYPES:
+            raise RuleError(
+                f"the rule {path} has an option {name} of a type that auditor.toml cannot hold",
+                "Use bool, int, float, str, tuple[str, ...] or re.Pattern[str].",
+            )
+        options.append(Option(name, kind, parameter.default))
+    return tuple(options)
+
+
+def _check_candidate(path: Path, function: Any, options: set[str]) -> None:
+    if function is None:
+        return
     if not callable(function):
         raise RuleError(f"the rule {path} has candidate = {function!r}", "Make it a function of a backup.")
     names = inspect.signature(function).parameters
-    missing = [name for name in list(names)[1:] if name not in values]
+    missing = [name for name in list(names)[1:] if name not in options]
     if missing:
         raise RuleError(
             f"the rule {path} has candidate({', '.join(names)}), but check has no option {missing[0]}",
             "Use the same names.",
         )
-    wanted = {name: value for name, value in values.items() if name in names}
-    return functools.partial(function, **wanted) if wanted else typing.cast("Callable[[Backup], bool]", function)
-
-
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"Did you mean {near[0]}?" if near else f"Use one of: {', '.join(names)}."

@@ -10,21 +10,21 @@ from threading import BoundedSemaphore
 import msgspec
 
 from cbr_auditor import __version__
-from cbr_auditor.audit import Audit, Target, audit
+from cbr_auditor.audit import Audit, TargetPlan, audit
+from cbr_auditor.catalogue import Catalogue, load_catalogue
 from cbr_auditor.cbr.client import CbrClient
 from cbr_auditor.clock import Clock, Deadline
 from cbr_auditor.delivery import deliver
 from cbr_auditor.errors import ReportError, SettingsError
 from cbr_auditor.files import Heads, ReportFolder, write_findings
-from cbr_auditor.layout import resource_folder
 from cbr_auditor.render import Renderer
-from cbr_auditor.report import Report, RuleResult, Trigger
-from cbr_auditor.rule import load_rules
+from cbr_auditor.report import Report, RuleResult, Trigger, WaiverState
 from cbr_auditor.settings import Settings
 from cbr_auditor.spool import FindingSpool
 from cbr_auditor.target import TargetSettings, sign_in
 from cbr_auditor.text import one_line
 from cbr_auditor.verdict import FAIL, INCOMPLETE, decide, summarise
+from cbr_auditor.waiver import Waivers, read_waivers
 
 _SHARED = "Backups that other projects share with this one ([listing] own_type)."
 _REPLICAS = "Replicas, as far as the cloud lists them apart ([listing] image_type, show_replication)."
@@ -47,32 +47,34 @@ def run(settings: Settings, *, trigger: Trigger, clock: Clock, deadline: Deadlin
     Trouble with the listing or a channel is in the report and the exit status. Raises `SettingsError` before any
     request, and `ReportError` where no report could be made.
     """
-    rules_folders = [resource_folder("rules"), *([settings.rules_folder] if settings.rules_folder else [])]
-    rules = load_rules(rules_folders, settings.rules)
-    targets = _targets(settings, deadline)
+    started = clock.now().replace(microsecond=0)
+    catalogue = catalogue_of(settings)
+    waivers = waivers_of(settings, catalogue, started)
+    targets = targets_of(settings, deadline)
     renderer = Renderer(settings.templates_folder)
     out = _prepared(settings.out)
-    started = clock.now().replace(microsecond=0)
     run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    log.info("run %s: rules: %d, projects: %d", run_id, len(rules), len(targets))
+    log.info("run %s: rules: %d, projects: %d", run_id, len(catalogue.rules), len(targets))
     try:
         with TemporaryDirectory(prefix="cbr-auditor-") as name:
             folder = Path(name)
             findings = FindingSpool(folder)
             result = audit(
                 targets,
-                rules,
+                list(catalogue.rules),
                 now=started,
                 findings=findings,
                 folder=folder,
                 server_disks=settings.server_disks,
                 in_flight=settings.requests,
                 log=log,
+                overrides=catalogue.overrides,
+                waivers=waivers,
             )
             findings_csv = folder / "findings.csv"
             listing = folder / "findings.json" if out else None
             heads = write_findings(findings, findings_csv, listing)
-            report = _report(settings, result, heads, run_id, trigger, started, clock.now())
+            report = _report(settings, catalogue, result, waivers, heads, run_id, trigger, started, clock.now())
             log.info("%s", one_line(report.title))
             html, text = renderer.html(report), renderer.text(report)
             files = ReportFolder(out) if out else None
@@ -99,7 +101,25 @@ def run(settings: Settings, *, trigger: Trigger, clock: Clock, deadline: Deadlin
     return Run(report, _exit_status(report), files.written if files else [])
 
 
-def _targets(settings: Settings, deadline: Deadline) -> list[Target]:
+def catalogue_of(settings: Settings) -> Catalogue:
+    """The rules that the settings switch on. Raises `RuleError`."""
+    return load_catalogue(
+        settings.rules_folder,
+        profile=settings.profile,
+        profiles=settings.profiles,
+        tables=settings.rules,
+        overrides=settings.overrides,
+    )
+
+
+def waivers_of(settings: Settings, catalogue: Catalogue, now: datetime) -> Waivers:
+    """The waivers of the settings. Raises `RuleError`."""
+    known = [ident for ident in catalogue.known if not ident.startswith("waiver-")]
+    read = read_waivers(settings.waivers, rules=known, today=now.date(), longest_days=settings.waiver_days)
+    return Waivers(read, now)
+
+
+def targets_of(settings: Settings, deadline: Deadline) -> list[TargetPlan]:
     """What to audit. All of it together has at most `settings.requests` requests in flight."""
     slots = BoundedSemaphore(settings.requests)
     if settings.targets:
@@ -109,7 +129,7 @@ def _targets(settings: Settings, deadline: Deadline) -> list[Target]:
     return [_target(settings, TargetSettings(project_id=settings.project_id), deadline, slots)]
 
 
-def _target(settings: Settings, target: TargetSettings, deadline: Deadline, slots: BoundedSemaphore) -> Target:
+def _target(settings: Settings, target: TargetSettings, deadline: Deadline, slots: BoundedSemaphore) -> TargetPlan:
     own = settings.project_id or (target.project_id if not settings.targets else None)
     place = f"auditor.toml, [[targets]] {target.name or target.project_id}" if settings.targets else "AUDITOR_TOKEN"
     auth = sign_in(target.project_id, place, deadline.clock, target, settings.credentials, own_project=own)
@@ -119,7 +139,9 @@ def _target(settings: Settings, target: TargetSettings, deadline: Deadline, slot
     def connect() -> CbrClient:
         return CbrClient(endpoint, target.project_id, auth, deadline, slots=slots, ca_file=ca_file)
 
-    return Target(target.project_id, target.region or settings.region, target.name, endpoint, settings.filters, connect)
+    return TargetPlan(
+        target.project_id, target.region or settings.region, target.name, endpoint, settings.filters, connect
+    )
 
 
 def _prepared(out: Path | None) -> Path | None:
@@ -139,7 +161,9 @@ def _prepared(out: Path | None) -> Path | None:
 
 def _report(
     settings: Settings,
+    catalogue: Catalogue,
     result: Audit,
+    waivers: Waivers,
     heads: Heads,
     run_id: str,
     trigger: Trigger,
@@ -162,6 +186,8 @@ def _report(
             why=rule.why,
             no_problem=tally.no_problem,
             error_examples=tally.error_examples,
+            subject=rule.subject,
+            waived=tally.waived,
         )
         for rule, tally in zip(result.rules, result.tallies, strict=True)
     ]
@@ -178,14 +204,35 @@ def _report(
         reasons=verdict.reasons,
         summary=summary,
         coverage=result.coverage,
-        not_looked_at=_not_looked_at(settings),
+        not_looked_at=_not_looked_at(settings, catalogue),
         groups=heads.groups(rules),
         rules=rules,
+        waivers=_waiver_states(waivers),
+        accepted=heads.accepted(rules),
+        profile=settings.profile,
         timezone=settings.timezone,
     )
 
 
-def _not_looked_at(settings: Settings) -> list[str]:
+def _waiver_states(waivers: Waivers) -> list[WaiverState]:
+    """What became of each waiver: first those that need somebody, then by their end."""
+    calm = {"active": 1}
+    return [
+        WaiverState(
+            rule=waiver.rule,
+            resource=list(waiver.resource),
+            reason=waiver.reason,
+            owner=waiver.owner,
+            expires=waiver.expires,
+            state=waiver.state,
+            days_left=waiver.days_left,
+            matched=waiver.matched,
+        )
+        for waiver in sorted(waivers.all, key=lambda waiver: (calm.get(waiver.state, 0), waiver.expires, waiver.label))
+    ]
+
+
+def _not_looked_at(settings: Settings, catalogue: Catalogue) -> list[str]:
     """What this audit leaves out by design or by setting, a sentence each."""
     filters = settings.filters
     sentences = [_ELSEWHERE]
@@ -196,6 +243,13 @@ def _not_looked_at(settings: Settings) -> list[str]:
     off = sorted(name for name, table in settings.rules.items() if table.get("enabled") is False)
     if off:
         sentences.append(f"Rules that are switched off: {', '.join(off)}.")
+    others = len(set(catalogue.off) - set(off))
+    if others:
+        sentences.append(f"{others} more rules that the profile {settings.profile} leaves off.")
+    for override in catalogue.overrides:
+        silent = ["every rule"] if override.off else [ident for ident, table in override.rules.items() if table is None]
+        if silent:
+            sentences.append(f"By override, {', '.join(silent)} for {override.label}.")
     return sentences
 
 

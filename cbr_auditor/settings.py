@@ -102,7 +102,12 @@ class Settings(BaseSettings):
 
     targets: tuple[TargetSettings, ...] = Field((), description="The projects to audit where they are several.")
     listing: dict[str, Any] = Field({}, description="Filters of GET /backups that narrow what is audited.")
+    profile: Text = Field("essential", description="Which set of rules is on: essential, strict, bsi-c5, dora, …")
+    profiles: dict[str, Any] = Field({}, description="Sets of rules of your own, by name.")
     rules: dict[str, dict[str, Any]] = Field({}, description="Options of rules; enabled = false switches one off.")
+    overrides: tuple[Any, ...] = Field((), description="Other options for some resources, vaults or projects.")
+    waivers: tuple[Any, ...] = Field((), description="Findings that are accepted, by whom, and until when.")
+    waiver_days: int = Field(365, ge=1, le=3650, description="How many days ahead a waiver may end at most.")
 
     @classmethod
     def settings_customise_sources(

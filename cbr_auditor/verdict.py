@@ -29,7 +29,7 @@ def summarise(audit: Audit) -> Summary:
         resources=audit.resources,
         findings=findings,
         unknown=sum(tally.unknown for tally in audit.tallies),
-        waived=0,
+        waived=sum(tally.waived for tally in audit.tallies),
         rule_errors=sum(tally.errors for tally in audit.tallies),
     )
 

@@ -20,7 +20,6 @@ from cbr_auditor.run import Run, run
 from cbr_auditor.settings import load_settings
 from tests.delivery.receivers import Answer, Receiver
 from tests.fakes import NOW, PROJECT, FakeClock
-from tests.test_rule import EIGHT
 
 TOKEN = "canary-token-3f2a9c"
 SCHEMA = Draft202012Validator(json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text()))
@@ -323,7 +322,7 @@ def test_a_date_at_the_end_of_the_calendar_costs_no_report(go: Go, year: str, zo
         ({}, "[rules.backup-stuck]\nhours = 'many'"),
         ({}, '[[targets]]\nproject_id = "p"\ntoken_variable = "NOT_SET"'),
         ({}, '[[targets]]\nproject_id = "p"'),
-        ({}, "".join(f"[rules.{name}]\nenabled = false\n" for name in EIGHT)),
+        ({}, 'profile = "none"\n[profiles.none]\nrules = []'),
         ({"AUDITOR_OUT": "a\0b"}, ""),
     ],
 )

@@ -2,14 +2,23 @@
 
 import argparse
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from cbr_auditor.catalogue import load_rules
 from cbr_auditor.cli import _parser
-from cbr_auditor.rule import Rule, load_rules
+from cbr_auditor.rule import Rule
+from cbr_auditor.rule_page import shown
 from cbr_auditor.settings import Settings
+from docs import generate
 from tests.fakes import make_backup
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -26,13 +35,36 @@ def test_the_readme_names_no_setting_that_is_none() -> None:
     assert set(re.findall(r"AUDITOR_[A-Z_]*", README)) <= known
 
 
+def test_the_generated_pages_are_those_of_the_rules() -> None:
+    made = generate.pages()
+    assert {path.name for path in (ROOT / "docs" / "rules").glob("*.md")} == {Path(name).name for name in made}
+    for name, text in made.items():
+        assert (ROOT / "docs" / name).read_text() == text, "call make docs"
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_every_rule_is_in_the_readme_and_its_options_in_the_sample(rule: Rule) -> None:
-    assert f"| `{rule.id}` | {rule.severity.value} |" in README
+def test_every_rule_and_its_options_are_in_the_sample(rule: Rule) -> None:
     sample = (ROOT / "auditor.sample.toml").read_text()
-    table = sample.partition(f"[rules.{rule.id}]")[2].partition("# [")[0]
+    assert f"[rules.{rule.id}]" in sample
+    table = sample.partition(f"[rules.{rule.id}]\n")[2].partition("# [")[0]
     for option in rule.options:
-        assert f"# {option.name} = {str(option.value).lower().removesuffix('.0')}" in table
+        assert f"# {option.name} = {shown(option.default).removesuffix('.0')}" in table
+
+
+def test_the_sample_with_its_marks_taken_away_is_what_is_there_without_it(tmp_path: Path) -> None:
+    lines = (ROOT / "auditor.sample.toml").read_text().partition("# [rules.")
+    rules = "".join(lines[1:]).replace("# ", "", 1).replace("\n# ", "\n")
+    tables = tomllib.loads(rules)["rules"]
+    assert set(tables) == {rule.id for rule in RULES}
+    for rule in load_rules([ROOT / "rules"], tables):
+        assert {name: getattr(value, "pattern", value) for name, value in rule.values.items()} == {
+            option.name: getattr(option.default, "pattern", option.default) for option in rule.options
+        }
+
+
+@pytest.mark.parametrize("name", ["essential", "strict"])
+def test_the_readme_names_our_profiles(name: str) -> None:
+    assert f"`{name}`" in README
 
 
 def test_the_readmes_rule_is_a_rule(tmp_path: Path) -> None:
@@ -47,7 +79,7 @@ def test_the_readmes_commands_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\w[\w-]*)", README, flags=re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
-    commands = re.findall(r"cbr-auditor (run|demo|invoke)((?: --?[\w-]+(?: [\w./]+)?)*)", README)
+    commands = re.findall(r"cbr-auditor (run|demo|invoke|rules|check|explain)((?: --?[\w-]+(?: [\w./]+)?)*)", README)
     assert len(commands) >= 2
     for command, options in commands:
         arguments = _parser().parse_args([command, *options.split()])
@@ -60,7 +92,7 @@ def test_every_exit_status_is_documented() -> None:
 
 
 def test_every_file_that_a_page_links_to_exists() -> None:
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             if "://" not in link:
                 assert (page.parent / link).is_file(), f"{page.name}: {link}"

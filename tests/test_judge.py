@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from cbr_auditor.catalogue import load_rules
 from cbr_auditor.cbr.records import SERVER, Backup, Disk, ExtendInfo
 from cbr_auditor.errors import AccessError, DeadlineError, ListingError, NotFoundError
 from cbr_auditor.judge import Judge
+from cbr_auditor.plan import Plans
+from cbr_auditor.recorder import Recorder
 from cbr_auditor.report import Finding
-from cbr_auditor.rule import load_rules
 from cbr_auditor.spool import BackupSpool, FindingSpool
 from tests.fakes import NOW, PROJECT, make_backup
+from tests.test_rule import EIGHT
 
 OURS = Path(__file__).parent.parent / "rules"
 SOON = NOW + timedelta(days=2)
@@ -24,15 +27,9 @@ class Court:
     def __init__(self, folder: Path, *only: str, rules: Path = OURS, **options: Any) -> None:
         self.rules = [rule for rule in load_rules([rules]) if not only or rule.id in only]
         self.spool = FindingSpool(folder)
-        self.judge = Judge(
-            self.rules,
-            now=NOW,
-            project_id=PROJECT,
-            region="eu-de",
-            findings=self.spool,
-            waiting=BackupSpool(folder / "waiting"),
-            **options,
-        )
+        self.recorder = Recorder(self.rules, project_id=PROJECT, region="eu-de", findings=self.spool)
+        plans = Plans(self.rules, [], PROJECT, {})
+        self.judge = Judge(self.recorder, plans, now=NOW, waiting=BackupSpool(folder / "waiting"), **options)
         self.asked: list[str] = []
 
     def hear(
@@ -53,7 +50,7 @@ class Court:
         return list(self.spool)
 
     def tally(self, ident: str) -> Any:
-        return next(tally for rule, tally in zip(self.rules, self.judge.tallies, strict=True) if rule.id == ident)
+        return next(tally for rule, tally in zip(self.rules, self.recorder.tallies, strict=True) if rule.id == ident)
 
 
 def server(ident: str, hours: float, **changes: Any) -> Backup:
@@ -77,9 +74,9 @@ def refuse(error: ListingError) -> Callable[[str], Backup]:
 
 
 def test_a_healthy_backup_has_no_finding_and_is_checked_by_every_rule(tmp_path: Path) -> None:
-    court = Court(tmp_path)
+    court = Court(tmp_path, *EIGHT)
     assert court.hear(make_backup()) == []
-    assert {tally.checked for tally in court.judge.tallies} == {1}
+    assert {tally.checked for tally in court.recorder.tallies} == {1}
 
 
 def test_a_finding_says_what_when_and_whose(tmp_path: Path) -> None:

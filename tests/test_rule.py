@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from cbr_auditor.catalogue import load_rules
 from cbr_auditor.errors import RuleError
-from cbr_auditor.rule import Severity, load_rules
+from cbr_auditor.rule import Severity
 from tests.fakes import make_backup
 
 OURS = Path(__file__).parent.parent / "rules"
@@ -58,7 +59,7 @@ def test_a_rule_is_its_file(folder: Path) -> None:
     assert rule.id == "backup-cursed"
     assert (rule.title, rule.why, rule.advice) == ("Backup is cursed", "It brings bad luck.", "Burn it.")
     assert rule.check(make_backup(name="x")) == "cursed for 13 days"
-    assert [(option.name, option.value) for option in rule.options] == [("days", 13), ("name", "x")]
+    assert dict(rule.values) == {"days": 13, "name": "x"}
 
 
 def test_options_and_severity_come_from_the_table(folder: Path) -> None:

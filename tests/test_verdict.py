@@ -1,33 +1,23 @@
 """The verdict table of the public contract, as far as it is decided from numbers."""
 
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cbr_auditor.audit import Audit
 from cbr_auditor.errors import AccessError
-from cbr_auditor.judge import Tally
-from cbr_auditor.rule import Rule, Severity
+from cbr_auditor.recorder import Tally
+from cbr_auditor.rule import Rule, Severity, load_rule
 from cbr_auditor.verdict import Verdict, decide, summarise
 from tests.fakes import make_coverage
 
+BASE = load_rule(Path(__file__).parent.parent / "rules" / "backup_error.py")
+
 
 def rule(severity: Severity) -> Rule:
-    return Rule(
-        id=f"x-{severity.value}",
-        title="",
-        why="",
-        advice="",
-        severity=severity,
-        controls=(),
-        reference="",
-        since=None,
-        soonest=None,
-        options=(),
-        takes_resource=False,
-        check=lambda backup: None,
-        candidate=None,
-    )
+    return msgspec.structs.replace(BASE, id=f"x-{severity.value}", severity=severity)
 
 
 def verdict(

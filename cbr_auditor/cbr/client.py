@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from cbr_auditor import __version__
+from cbr_auditor.cbr.loose import loads
 from cbr_auditor.cbr.query import Filters
 from cbr_auditor.cbr.reading import read_backup, read_page
 from cbr_auditor.cbr.records import Backup, Page
@@ -33,6 +34,13 @@ from cbr_auditor.mask import Mask
 from cbr_auditor.text import one_line
 
 T = TypeVar("T")
+
+_GET_ACTIONS = {
+    "backups": "cbr:backups:get",
+    "vaults": "cbr:vaults:get",
+    "policies": "cbr:policies:get",
+    "operation-logs": "cbr:tasks:get",
+}
 
 PAGE_LIMIT = 1000  # the largest that the API gives (table 4, `limit`)
 LARGEST_BODY = 64 * 2**20  # bytes after inflating; 1000 records are 1 to 2 MiB
@@ -104,6 +112,10 @@ class CbrClient:
         if offset:
             query["offset"] = offset
         return self.get("/operation-logs", query, read_tasks, action="cbr:tasks:list")
+
+    def record(self, kind: str, ident: str) -> dict[str, Any]:
+        """One record as CBR gives it, of `backups`, `vaults`, `policies` or `operation-logs`. Raises `ListingError`."""
+        return self.get(f"/{kind}/{quote(ident, safe='')}", {}, _record, action=_GET_ACTIONS[kind])
 
     def get(self, path: str, query: Mapping[str, Any], read: Callable[[bytes], T], *, action: str) -> T:
         """What `read` makes of the answer of `GET path`; `action` is the IAM action that it takes.
@@ -239,3 +251,12 @@ def _inflater(encoding: str) -> Any:
     if encoding != "gzip":
         raise AnswerError("the answer has a content encoding that was not asked for")
     return zlib.decompressobj(wbits=31)  # gzip (RFC 1952)
+
+
+def _record(body: bytes) -> dict[str, Any]:
+    """The one object of an answer such as `{"vault": {...}}`, as it came. Raises `AnswerError`."""
+    content = loads(body)
+    values = list(content.values()) if isinstance(content, dict) else []
+    if len(values) != 1 or not isinstance(values[0], dict):
+        raise AnswerError("the answer has no single record", passing=False)
+    return values[0]

@@ -16,6 +16,7 @@ from cbr_auditor.cbr.loose import (
     read_time,
     read_whole,
 )
+from cbr_auditor.cbr.records import UTC
 from cbr_auditor.cbr.rows import RecordPage, read_rows
 
 
@@ -53,6 +54,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     policy_type: str | None = None
     unreadable: tuple[str, ...] = ()
     """Fields, by their path, that held something which is neither null nor readable, wholly or in part."""
+    listed_at: datetime = datetime.min.replace(tzinfo=UTC)
+    """When the audit began."""
 
     @property
     def label(self) -> str:

@@ -116,6 +116,8 @@ class Backup(msgspec.Struct, gc=False, array_like=True):
     """Keys that held something which is neither null nor readable."""
     listed_at: datetime = datetime.min.replace(tzinfo=UTC)
     """When the audit began: every rule measures from here."""
+    listed_in: str = ""
+    """The project whose list it stood in."""
     examined: bool = False
     """Whether the detail was asked for, so that `children` can be relied on."""
     disks_unknown: str | None = None

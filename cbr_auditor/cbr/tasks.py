@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from cbr_auditor.cbr.loose import Fields, read_text, read_time, read_whole
-from cbr_auditor.cbr.records import UnreadableRecord
+from cbr_auditor.cbr.records import UTC, UnreadableRecord
 from cbr_auditor.cbr.rows import RecordPage, read_rows
 from cbr_auditor.text import one_line
 
@@ -59,6 +59,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """In percent."""
     unreadable: tuple[str, ...] = ()
     """Fields, by their path, that held something which is neither null nor readable."""
+    usual: timedelta | None = None
+    """How long earlier tasks of the same kind about the same resource took (their median); None where too few ran."""
+    listed_at: datetime = datetime.min.replace(tzinfo=UTC)
+    """When the audit began."""
 
     @property
     def duration(self) -> timedelta | None:

@@ -18,6 +18,8 @@ from cbr_auditor.cbr.loose import (
     read_time,
     read_whole,
 )
+from cbr_auditor.cbr.policies import Policy
+from cbr_auditor.cbr.records import UTC
 from cbr_auditor.cbr.rows import RecordPage, read_rows
 
 
@@ -85,6 +87,10 @@ class Vault(msgspec.Struct, frozen=True, kw_only=True):
     enterprise_project_id: str | None = None
     unreadable: tuple[str, ...] = ()
     """Fields, by their path, that held something which is neither null nor readable, wholly or in part."""
+    policies: tuple[Policy, ...] = ()
+    """The policies that are bound to it; filled only for rules that list policies."""
+    listed_at: datetime = datetime.min.replace(tzinfo=UTC)
+    """When the audit began."""
 
     @property
     def label(self) -> str:

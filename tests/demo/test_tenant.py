@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cbr_auditor.catalogue import load_rules
 from cbr_auditor.cbr.auth import TokenAuth
 from cbr_auditor.cbr.client import CbrClient
 from cbr_auditor.cbr.listing import Listing
@@ -15,8 +16,9 @@ from cbr_auditor.cbr.records import Backup
 from cbr_auditor.clock import Deadline
 from cbr_auditor.demo.endpoint import CbrEndpoint
 from cbr_auditor.demo.tenant import Tenant, demo_tenant
-from cbr_auditor.rule import DOCUMENTED_STATUSES, Unknown, load_rules
+from cbr_auditor.rule import DOCUMENTED_STATUSES, Unknown
 from tests.fakes import NOW, FakeClock
+from tests.test_rule import EIGHT
 
 RECORDED = Path(__file__).parents[1] / "data" / "backups-list_hwc-apidef_explicit-nulls.json"
 RULES = Path(__file__).parents[2] / "rules"
@@ -308,7 +310,7 @@ def test_the_rules_find_what_was_put_in_and_most_of_the_tenant_is_healthy(tenant
     doubted: dict[str, set[str | None]] = {}
     troubled = set()
     for rule in load_rules([RULES]):
-        if rule.takes_resource:
+        if rule.takes_resource or rule.id not in EIGHT:
             continue
         for backup in backups:
             outcome = rule.check(backup)

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from cbr_auditor.catalogue import load_rules
 from cbr_auditor.cbr.records import Backup
 from cbr_auditor.resource import Resource
-from cbr_auditor.rule import Outcome, Rule, load_rules
+from cbr_auditor.rule import Outcome, Rule
 
 RULES = Path(__file__).parent.parent.parent / "rules"
 

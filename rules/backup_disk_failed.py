@@ -1,0 +1,35 @@
+"""A disk of the server backup failed.
+
+The server backup calls itself available, but one of its disks does not: a restore brings back a part of the server.
+
+Read the task's error, mend its cause, and back the server up again.
+
+Limits: the list never shows the disks; they are looked at as the setting server_disks says, for each server's newest
+available backup by default.
+"""
+
+from cbr_auditor.rule import Backup, Needs, Severity, Unknown
+
+severity = Severity.HIGH
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying a Specified Backup: children, status"
+since = "created_at"
+
+_GOOD = {"available", "restoring", "waiting_restore"}
+
+
+def check(backup: Backup) -> str | Unknown | Needs | None:
+    """Fail where a disk of an available server backup is in a state from which it cannot be restored."""
+    if not backup.is_server or backup.status != "available":
+        return None
+    if not backup.examined:
+        return Needs.DISKS
+    if backup.disks_unknown is not None:
+        return Unknown(f"the server's disks ({backup.disks_unknown})")
+    disks = backup.children or []
+    bad = [f"{disk.label} ({disk.status})" for disk in disks if disk.status is not None and disk.status not in _GOOD]
+    if bad:
+        return f"{len(bad)} of {len(disks)} disks cannot be restored: {', '.join(bad)}"
+    if any(disk.status is None for disk in disks):
+        return Unknown("the status of the server's disks")
+    return None

@@ -1,0 +1,34 @@
+"""Backup's data contradicts itself.
+
+Whoever relies on these times relies on something that cannot be true: no verdict about this backup is safe.
+
+Compare it with the console. If CBR shows the same there, ask the cloud's support with the backup's id.
+"""
+
+from datetime import timedelta
+
+from cbr_auditor.rule import Backup, Severity
+
+severity = Severity.MEDIUM
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying All Backups: created_at, updated_at, expired_at"
+
+
+def check(backup: Backup, *, skew_minutes: float = 10) -> str | None:
+    """Fail for keys that cannot be read, times in the future, and an end before the beginning.
+
+    `skew_minutes` is how far the clocks of the cloud and of the auditor may be apart.
+    """
+    if backup.unreadable:
+        return f"cannot be read: {', '.join(backup.unreadable)}"
+    created = backup.created_at
+    now = backup.listed_at + timedelta(minutes=skew_minutes)
+    if created is None:
+        return None
+    if created > now:
+        return f"created in the future, on {created:%Y-%m-%d at %H:%M} UTC"
+    if backup.updated_at is not None and backup.updated_at > now:
+        return f"changed in the future, on {backup.updated_at:%Y-%m-%d at %H:%M} UTC"
+    if backup.expired_at is not None and backup.expired_at < created:
+        return f"expired on {backup.expired_at:%Y-%m-%d at %H:%M} UTC, before it was created"
+    return None

@@ -1,0 +1,24 @@
+"""Backup cannot be restored in place.
+
+CBR says that this backup can only be used to create new resources: the one that it came from cannot be brought back as
+it was, which takes longer and changes its ids and addresses.
+
+Check in a test how long it takes to build a new resource from it. If that is too long, back the resource up again and
+compare; if the new backup says the same, ask the cloud's support with the backup's id.
+
+Limits: CBR's word alone is taken; only a test restore proves that a backup can be restored.
+"""
+
+from cbr_auditor.rule import Backup, Severity
+
+severity = Severity.MEDIUM
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying All Backups: extend_info.supported_restore_mode"
+since = "created_at"
+
+
+def check(backup: Backup) -> str | None:
+    """Fail for an available backup whose restore mode is `na`; one that does not say is not judged."""
+    if backup.supported_restore_mode != "na" or backup.status != "available":
+        return None
+    return "it can only be used to create new resources (supported_restore_mode is na)"

@@ -1,0 +1,36 @@
+"""Backup is kept for too long.
+
+What is kept beyond its purpose costs money, and personal data in it is kept without a reason.
+
+Lower the retention of the vault's policy, and delete this backup once nobody needs it. Where a long retention is an
+obligation, raise max_days for those resources by an override.
+"""
+
+from cbr_auditor.rule import Backup, Resource, Severity, Unknown
+
+severity = Severity.LOW
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying All Backups: created_at, expired_at"
+since = "created_at"
+
+
+def candidate(backup: Backup) -> bool:
+    """Keep what ends some day."""
+    return backup.status == "available" and backup.expired_at is not None
+
+
+def check(backup: Backup, resource: Resource, *, max_days: float = 400) -> str | Unknown | None:
+    """Fail where a resource's newest available backup, or a manual one, is kept for more than `max_days`.
+
+    What has no expiry at all is the business of backup-without-expiry and backup-manual-stale.
+    """
+    if backup.auto_trigger is not False and resource.newest_available not in {None, backup.id}:
+        return None
+    if backup.expired_at is None:
+        return None
+    if backup.created_at is None:
+        return Unknown("created_at")
+    days = (backup.expired_at - backup.created_at).total_seconds() / 86_400
+    if days <= max_days:
+        return None
+    return f"the backup is kept for {days:.0f} days, more than {max_days:g}"

@@ -1,0 +1,37 @@
+"""Backup is kept for too short a time.
+
+Damage is often found weeks after it was done. By then every backup from before it has expired.
+
+Raise the retention of the vault's policy: a backup keeps the expiry that it was made with, so only new ones follow. The
+expiry of a backup that is there can be changed by hand on Huawei Cloud. Where a short retention is meant, lower
+min_days for those resources by an override.
+"""
+
+from cbr_auditor.rule import Backup, Resource, Severity, Unknown
+
+severity = Severity.HIGH
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying All Backups: created_at, expired_at"
+since = "created_at"
+
+
+def candidate(backup: Backup) -> bool:
+    """Keep what ends some day, or does not say when."""
+    return backup.status == "available" and (backup.expired_at is not None or "expired_at" in backup.unreadable)
+
+
+def check(backup: Backup, resource: Resource, *, min_days: float = 30) -> str | Unknown | None:
+    """Fail where a resource's newest available backup, or a manual one, is kept for less than `min_days`.
+
+    Older automatic backups were made by the policy of their day and are not judged.
+    """
+    if backup.auto_trigger is not False and resource.newest_available not in {None, backup.id}:
+        return None
+    if backup.expired_at is None:
+        return Unknown("expired_at")
+    if backup.created_at is None:
+        return Unknown("created_at")
+    days = (backup.expired_at - backup.created_at).total_seconds() / 86_400
+    if days >= min_days:
+        return None
+    return f"the backup is kept for {days:.1f} days, less than {min_days:g}"

@@ -1,0 +1,32 @@
+"""Server backup has lost a disk.
+
+The newest backup holds fewer disks than the one before. A disk that was left out is not protected any more, and nothing
+else says so.
+
+If the disk was removed from the server, waive this until older backups are gone. If not, include it again in the
+vault's association of the server, then back it up.
+
+Limits: two requests for a server, for its newest good backup and the one before; none where server_disks is none.
+"""
+
+from cbr_auditor.rule import Needs, Resource, Severity, Unknown
+
+severity = Severity.HIGH
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying a Specified Backup: children"
+
+
+def check(resource: Resource) -> str | Unknown | Needs | None:
+    """Fail where the newest good backup of a server holds fewer disks than its previous good one."""
+    if not resource.is_server or resource.newest_good is None or resource.previous_good is None:
+        return None
+    if resource.disks_unknown is not None:
+        return Unknown(f"the disks of its two newest backups ({resource.disks_unknown})")
+    newest, previous = resource.newest_disks, resource.previous_disks
+    if newest is None or previous is None:
+        return Needs.DISKS
+    if newest >= previous:
+        return None
+    if resource.unseen:
+        return Unknown(resource.unseen)
+    return f"the newest good backup holds {newest} disks, the one before held {previous}"

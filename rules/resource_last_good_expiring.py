@@ -1,0 +1,29 @@
+"""Last good backup is about to end.
+
+It is the only good copy that is left. When it expires CBR deletes it, and nothing remains to restore from.
+
+Extend it or make a new backup today, then find out why no newer one was made.
+"""
+
+from datetime import timedelta
+
+from cbr_auditor.rule import Resource, Severity, Unknown
+
+severity = Severity.CRITICAL
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying All Backups: status, expired_at"
+supersedes = ("backup-expiring",)
+
+
+def check(resource: Resource, *, hours: float = 48) -> str | Unknown | None:
+    """Fail where one good backup is left and it expires within `hours`."""
+    ends = resource.lasts_until
+    if resource.good != 1 or resource.restoring:
+        return None
+    if resource.unclear_after is not None:
+        return Unknown("expired_at of the only good backup")
+    if ends is None or ends - resource.listed_at >= timedelta(hours=hours):
+        return Unknown("created_at of the only good backup") if ends is None else None
+    if resource.unseen:
+        return Unknown(resource.unseen)
+    return f"the only good backup ends on {ends:%Y-%m-%d at %H:%M} UTC"

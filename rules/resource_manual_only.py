@@ -1,0 +1,25 @@
+"""Resource is only ever backed up by hand.
+
+No policy has ever made a backup of it. The day on which somebody forgets is the day on which it is needed.
+
+Bind its vault to a backup policy. A script that makes backups on a schedule should set auto_trigger.
+"""
+
+from cbr_auditor.rule import Resource, Severity, Unknown
+
+severity = Severity.MEDIUM
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying All Backups: extend_info.auto_trigger"
+
+
+def check(resource: Resource) -> str | Unknown | None:
+    """Fail where every backup of a resource was made by hand."""
+    if not resource.manual or resource.automatic:
+        return None
+    if resource.unseen:
+        return Unknown(resource.unseen)
+    if resource.manual < resource.backups:
+        return Unknown("extend_info.auto_trigger of some of its backups")
+    if resource.manual == 1:
+        return "its only backup was made by hand"
+    return f"all of its {resource.manual} backups were made by hand"

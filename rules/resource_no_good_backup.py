@@ -1,0 +1,28 @@
+"""Resource has no good backup.
+
+Every backup of it failed: there is nothing to restore from.
+
+Read the tasks' errors, mend their cause, and make a good backup before you delete the bad ones.
+"""
+
+from cbr_auditor.rule import NoProblem, Resource, Severity, Unknown
+
+severity = Severity.CRITICAL
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying All Backups: status"
+supersedes = ("resource-rpo-breach", "resource-too-few-restore-points", "resource-repeated-failures")
+
+
+def check(resource: Resource) -> str | Unknown | NoProblem | None:
+    """Fail where backups failed and none is available, being restored from, or being made."""
+    if not resource.failed or resource.available or resource.restoring:
+        return None
+    if resource.unseen:
+        return Unknown(resource.unseen)
+    if resource.strange:
+        return Unknown("a status that is documented")
+    if resource.unfinished:
+        return NoProblem("a backup is being made")
+    if resource.failed == 1:
+        return "its only backup failed"
+    return f"all of its {resource.failed} backups failed"

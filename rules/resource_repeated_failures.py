@@ -1,0 +1,25 @@
+"""Backups fail again and again.
+
+One failure is an accident. Several in a row mean that the resource is not protected any more, and each day makes the
+last good backup older.
+
+Treat it as an outage: read the tasks' errors, mend their cause, and back the resource up by hand now.
+"""
+
+from cbr_auditor.rule import Resource, Severity, Unknown
+
+severity = Severity.CRITICAL
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying All Backups: status, created_at"
+
+
+def check(resource: Resource, *, in_a_row: int = 3) -> str | Unknown | None:
+    """Fail where the newest `in_a_row` (at most 20) finished backups all failed."""
+    failures = resource.failures_since_good
+    if failures < max(1, min(in_a_row, 20)):
+        return None
+    if resource.unseen:
+        return Unknown(resource.unseen)
+    if resource.undated:
+        return Unknown("created_at of a backup")
+    return f"its newest {failures} backups failed"

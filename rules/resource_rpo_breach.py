@@ -1,0 +1,38 @@
+"""Newest good backup is too old.
+
+If the resource is lost now, all that was written since then is lost: more than the recovery point objective (RPO)
+allows.
+
+Check the vault's policy, its capacity and the failed tasks, then back the resource up by hand. Set max_age_hours to the
+RPO that you promise, for some resources by an override.
+"""
+
+from datetime import timedelta
+
+from cbr_auditor.rule import Resource, Severity, Unknown
+
+severity = Severity.HIGH
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying All Backups: status, created_at"
+since = "newest_available_at"
+
+
+def check(resource: Resource, *, max_age_hours: float = 26) -> str | Unknown | None:
+    """Fail where the newest available backup was created more than `max_age_hours` ago, or there is none.
+
+    A resource that never had a backup is the business of resource-never-backed-up.
+    """
+    if not resource.backups:
+        return None
+    newest = resource.newest_available_at
+    if newest is not None and resource.listed_at - newest <= timedelta(hours=max_age_hours):
+        return None
+    if resource.unseen:
+        return Unknown(resource.unseen)
+    if resource.undated:
+        return Unknown("created_at of a backup")
+    if newest is None:
+        return f"none of its {resource.backups} backups is available"
+    hours = (resource.listed_at - newest).total_seconds() / 3600
+    age = f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:.0f} days"
+    return f"the newest available backup is {age} old, more than {max_age_hours:g} hours"

@@ -1,0 +1,21 @@
+"""All copies are in one vault.
+
+Who can delete or misconfigure that vault can take every copy at once. The 3-2-1 rule asks for a second place.
+
+Replicate the backups to a vault in another region, or back the resource up to a second vault.
+"""
+
+from cbr_auditor.rule import Resource, Severity, Unknown
+
+severity = Severity.INFO
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying All Backups: vault_id"
+
+
+def check(resource: Resource) -> str | Unknown | None:
+    """Fail where all good backups of a resource lie in one vault and none was replicated."""
+    if len(resource.vault_ids) != 1 or resource.replicated_at is not None:
+        return None
+    if resource.unseen:
+        return Unknown(resource.unseen)
+    return f"all {resource.good} good backups are in vault {resource.vault_ids[0]}"

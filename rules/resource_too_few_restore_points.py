@@ -1,0 +1,33 @@
+"""Too few restore points.
+
+Damage that was backed up is in the newest backup too. Without enough older ones there is no way back to before it.
+
+Raise the number of backups or the days that the policy keeps. A resource that is new gets there by itself: until then
+waive it, or set fewer points by an override.
+"""
+
+from cbr_auditor.rule import Resource, Severity, Unknown
+
+severity = Severity.MEDIUM
+controls = ("iso27001-2022:A.8.13",)
+reference = "CBR API, Querying All Backups: status, created_at, expired_at"
+
+
+def check(resource: Resource, *, min_points: int = 7, min_span_days: float = 0) -> str | Unknown | None:
+    """Fail where a resource has fewer than `min_points` good backups, or its oldest is younger than `min_span_days`.
+
+    A good backup is available and not past its expiry. A resource that never had one is not judged.
+    """
+    if not resource.backups:
+        return None
+    oldest = resource.oldest_good_at
+    days = (resource.listed_at - oldest).total_seconds() / 86_400 if oldest else 0.0
+    if resource.good >= min_points and (not min_span_days or days >= min_span_days):
+        return None
+    if resource.unseen:
+        return Unknown(resource.unseen)
+    if resource.good < min_points:
+        return f"{resource.good} good {'backup' if resource.good == 1 else 'backups'}, fewer than {min_points}"
+    if resource.undated:
+        return Unknown("created_at of a backup")
+    return f"the oldest good backup is {days:.1f} days old, less than {min_span_days:g}"
