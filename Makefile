@@ -40,9 +40,9 @@ format: .venv/.dev
 	$(RUN)/ruff format .
 
 # The locks hold every Python from 3.10 on; uv resolves, pip installs.
-lock:
-	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-header -q -o requirements.lock
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.10 --generate-hashes --no-header -q \
+lock: .venv/.dev
+	$(RUN)/uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-header -q -o requirements.lock
+	$(RUN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.10 --generate-hashes --no-header -q \
 		-c requirements.lock -o requirements-dev.lock
 
 .venv/bin/pip:
