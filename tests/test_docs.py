@@ -2,23 +2,16 @@
 
 import argparse
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 from cbr_auditor.catalogue import load_rules
 from cbr_auditor.cli import _parser
-from cbr_auditor.rule import Rule
-from cbr_auditor.rule_page import shown
-from cbr_auditor.settings import Settings
+from cbr_auditor.run import catalogue_of, waivers_of
+from cbr_auditor.settings import Settings, load_settings
 from docs import generate
-from tests.fakes import make_backup
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from tests.fakes import NOW, make_backup
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -42,24 +35,24 @@ def test_the_generated_pages_are_those_of_the_rules() -> None:
         assert (ROOT / "docs" / name).read_text() == text, "call make docs"
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_every_rule_and_its_options_are_in_the_sample(rule: Rule) -> None:
-    sample = (ROOT / "auditor.sample.toml").read_text()
-    assert f"[rules.{rule.id}]" in sample
-    table = sample.partition(f"[rules.{rule.id}]\n")[2].partition("# [")[0]
-    for option in rule.options:
-        assert f"# {option.name} = {shown(option.default).removesuffix('.0')}" in table
+def test_the_sample_has_every_rule_and_its_options() -> None:
+    assert generate.SAMPLE.read_text() == generate.sample(), "call make docs"
 
 
-def test_the_sample_with_its_marks_taken_away_is_what_is_there_without_it(tmp_path: Path) -> None:
-    lines = (ROOT / "auditor.sample.toml").read_text().partition("# [rules.")
-    rules = "".join(lines[1:]).replace("# ", "", 1).replace("\n# ", "\n")
-    tables = tomllib.loads(rules)["rules"]
-    assert set(tables) == {rule.id for rule in RULES}
-    for rule in load_rules([ROOT / "rules"], tables):
-        assert {name: getattr(value, "pattern", value) for name, value in rule.values.items()} == {
-            option.name: getattr(option.default, "pattern", option.default) for option in rule.options
-        }
+def test_the_sample_with_its_marks_taken_away_is_accepted_and_says_the_defaults(tmp_path: Path) -> None:
+    said = re.findall(r"^# (\[.*|\w+ = .*)$", generate.SAMPLE.read_text(), flags=re.MULTILINE)
+    path = tmp_path / "auditor.toml"
+    path.write_text("\n".join(said))
+    variables = {"AUDITOR_CONFIG": str(path), "PRODUCTION_AK": "ak", "PRODUCTION_SK": "sk"}
+    settings = load_settings({**variables, "AUDITOR_REGION": "eu-de"})
+    waivers = waivers_of(settings, catalogue_of(settings), NOW)
+    assert [waiver.rule for waiver in waivers.all] == ["backup-unencrypted"]
+    assert [target.name for target in settings.targets] == ["production"]
+    assert len(settings.overrides) == 2
+    for name in ("fail_on", "server_disks", "requests", "timezone", "profile", "waiver_days"):
+        assert getattr(settings, name) == Settings.model_fields[name].default
+    for rule in load_rules([ROOT / "rules"], settings.rules):
+        assert rule.values == {option.name: option.default for option in rule.options}
 
 
 @pytest.mark.parametrize("name", ["essential", "strict"])
