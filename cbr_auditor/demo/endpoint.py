@@ -1,7 +1,7 @@
 """The embedded CBR endpoint: a real HTTP/1.1 server on loopback that answers as the API does.
 
 Shapes of answers and errors: recorded bodies and the CBR API's appendix "Error Codes"; the texts of the gateway are
-recorded. What it answers is in `query`, how it can be made to fail in `faults`.
+recorded. What it answers is in `query` and `inventory_query`, how it can be made to fail in `faults`.
 """
 
 import contextlib
@@ -23,9 +23,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from cbr_auditor.cbr.signature import ALGORITHM, sign
 from cbr_auditor.demo.answer import Answer, Ending, cbr_error, gateway_error
 from cbr_auditor.demo.faults import Asked, Fault
-from cbr_auditor.demo.query import RefusedError, fields_of, list_backups, list_tasks
+from cbr_auditor.demo.inventory_query import list_policies, list_tasks, list_vaults, percent_used
+from cbr_auditor.demo.parameters import RefusedError, fields_of
+from cbr_auditor.demo.query import list_backups
 
 _PROJECT = r"/v3/(?P<project_id>[^/]+)"
+_ID = r"(?P<id>[^/]+)"
 _LEAST_PACKED = 512  # bytes; shorter answers are not worth compressing
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time: closing sends RST
 
@@ -40,7 +43,7 @@ class AccessKey:
 
 @final
 class CbrEndpoint:
-    """CBR for one project, with the backups that it is given; a context manager.
+    """CBR for one project, with the backups that it is given, and vaults, policies and tasks; a context manager.
 
     A row of `backups` is a dict as the list shows it, or `RawJson`, or anything else that JSON has. `details` holds
     what `GET /backups/{id}` shows of a backup, None where it is to be gone (404); without an entry it shows the row.
@@ -59,10 +62,14 @@ class CbrEndpoint:
         self.backups = list(backups)
         """The rows; change them under `lock`."""
         self.details = dict(details or {})
-        self.tasks: list[dict[str, Any]] = []
+        self.vaults: list[Any] = []
+        """What `GET /vaults` lists."""
+        self.policies: list[Any] = []
+        """What `GET /policies` lists."""
+        self.tasks: list[Any] = []
         """What `GET /operation-logs` lists."""
         self.used_percent: dict[str, int] = {}
-        """How full a vault is, by its id, for the filter of that name; 0 where it is not said."""
+        """How full a vault is that is not among `vaults`, by its id, for the filter of that name; 0 where not said."""
         self.access_keys: dict[str, AccessKey] = {}
         """Who may sign instead of showing a token, by the access key."""
         self.faults: list[Fault] = []
@@ -163,26 +170,58 @@ class CbrEndpoint:
             asked.query,
             project_id=self._project_id,
             largest_page=self._largest_page,
-            used_percent=self.used_percent,
+            used_percent={**self.used_percent, **self._percent_used()},
         )
 
+    def _percent_used(self) -> dict[str, int]:
+        percents = {str(fields_of(vault).get("id")): percent_used(vault) for vault in self.vaults}
+        return {ident: percent for ident, percent in percents.items() if percent is not None}
+
     def _show(self, _: Asked, match: re.Match[str]) -> Answer:
-        ident = unquote(match["backup_id"])
-        detail = self.details.get(ident)
-        if ident not in self.details:
-            detail = next((row for row in self.backups if fields_of(row).get("id") == ident), None)
+        ident = unquote(match["id"])
+        detail = self.details[ident] if ident in self.details else _find(self.backups, ident)
         if detail is None:
             return cbr_error(404, 6200, "The backup does not exist.")
         return Answer(200, {"backup": detail})
 
+    def _vaults(self, asked: Asked, _: re.Match[str]) -> Answer:
+        return list_vaults(self.vaults, asked.query, policies=self.policies, largest_page=self._largest_page)
+
+    def _vault(self, _: Asked, match: re.Match[str]) -> Answer:
+        vault = _find(self.vaults, unquote(match["id"]))
+        return cbr_error(404, 6105, "The vault does not exist.") if vault is None else Answer(200, {"vault": vault})
+
+    def _policies(self, asked: Asked, _: re.Match[str]) -> Answer:
+        return list_policies(self.policies, asked.query)
+
+    def _policy(self, _: Asked, match: re.Match[str]) -> Answer:
+        policy = _find(self.policies, unquote(match["id"]))
+        return cbr_error(404, 6000, "The policy does not exist.") if policy is None else Answer(200, {"policy": policy})
+
     def _tasks(self, asked: Asked, _: re.Match[str]) -> Answer:
-        return list_tasks(self.tasks, asked.query)
+        return list_tasks(self.tasks, asked.query, largest_page=self._largest_page)
+
+    def _task(self, _: Asked, match: re.Match[str]) -> Answer:
+        task = _find(self.tasks, unquote(match["id"]))
+        if task is None:
+            return cbr_error(404, 6500, "Operation log does not exist.")
+        return Answer(200, {"operation_log": task})
 
     _routes: ClassVar[tuple[tuple[str, str, Callable[["CbrEndpoint", Asked, re.Match[str]], Answer]], ...]] = (
         ("GET", rf"{_PROJECT}/backups", _list),
-        ("GET", rf"{_PROJECT}/backups/(?P<backup_id>[^/]+)", _show),
+        ("GET", rf"{_PROJECT}/backups/{_ID}", _show),
+        ("GET", rf"{_PROJECT}/vaults", _vaults),
+        ("GET", rf"{_PROJECT}/vaults/{_ID}", _vault),
+        ("GET", rf"{_PROJECT}/policies", _policies),
+        ("GET", rf"{_PROJECT}/policies/{_ID}", _policy),
         ("GET", rf"{_PROJECT}/operation-logs", _tasks),
+        ("GET", rf"{_PROJECT}/operation-logs/{_ID}", _task),
     )
+
+
+def _find(rows: Sequence[Any], ident: str) -> Any:
+    """The row with this id; None where there is none."""
+    return next((row for row in rows if fields_of(row).get("id") == ident), None)
 
 
 class _Server(ThreadingHTTPServer):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cbr_auditor.demo.answer import Answer, Ending, gateway_error
+from cbr_auditor.demo.answer import Answer, Ending, cbr_error, gateway_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,14 @@ class Asked:
         """The row that a page begins at; 0 where the query does not say."""
         value = self.query.get("offset", ["0"])[-1]
         return int(value) if value.isdecimal() else 0
+
+    @property
+    def action(self) -> str | None:
+        """The IAM action that it needs, as `cbr:vaults:list`; None where the path is no list and no detail."""
+        parts = self.path.strip("/").split("/")[2:]
+        noun = {"operation-logs": "tasks"}.get(parts[0], parts[0]) if parts else ""
+        verb = {1: "list", 2: "get"}.get(len(parts))
+        return f"cbr:{noun}:{verb}" if verb else None
 
 
 Action = Callable[[Answer], Answer]
@@ -74,6 +82,11 @@ def all_of(*actions: Action) -> Action:
 def status(code: int, body: Mapping[str, Any] | bytes = b"", headers: Mapping[str, str] | None = None) -> Action:
     """Any status, body and headers in place of the answer."""
     return lambda answer: replace(answer, status=code, content=body, headers=headers or {})
+
+
+def without(*actions: str) -> Fault:
+    """An agency that lacks these IAM actions, as `cbr:vaults:list`: CBR answers 403 where they are needed."""
+    return Fault(status(403, cbr_error(403, 8600, "Not authenticated.").content), lambda asked: asked.action in actions)
 
 
 def throttled(retry_after: str | None = None) -> Action:
@@ -124,9 +137,10 @@ def trickle(seconds: float, pieces: int) -> Action:
     return lambda answer: replace(answer, drip=seconds, pieces=pieces)
 
 
-def huge(size: int) -> Action:
-    """A body of `size` bytes that would be JSON."""
-    return lambda answer: replace(answer, content=b'{"backups":[' + b" " * (size - 14) + b"]}", headers=_UNPACKED)
+def huge(size: int, key: str = "backups") -> Action:
+    """A body of `size` bytes that would be JSON: an empty list of this name."""
+    start = b'{"%b":[' % key.encode()
+    return lambda answer: replace(answer, content=start.ljust(size - 2) + b"]}", headers=_UNPACKED)
 
 
 def gzip_bomb(size: int) -> Action:

@@ -5,19 +5,25 @@ and `replication_records` are as recorded; three filters are Huawei Cloud's. It 
 reader, so that both cannot be wrong in the same way.
 """
 
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
-from cbr_auditor.demo.answer import Answer, cbr_error
+from cbr_auditor.demo.answer import Answer
+from cbr_auditor.demo.parameters import (
+    LARGEST_LIMIT,
+    Fields,
+    Query,
+    RefusedError,
+    Test,
+    check_values,
+    equals,
+    fields_of,
+    last,
+    number,
+    time_asked,
+    time_of,
+)
 
-Query = Mapping[str, Sequence[str]]
-Fields = Mapping[str, Any]
-Test = Callable[[Fields], bool]
-
-LARGEST_LIMIT = 1000
 _STATUSES = (
     "available",
     "protecting",
@@ -53,14 +59,6 @@ _SORT_KEYS = ("created_at", "updated_at", "name", "status", "protected_at", "id"
 _TIMES = ("created_at", "updated_at", "protected_at")
 
 
-class RefusedError(Exception):
-    """A parameter that CBR refuses; `answer` says so."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.answer = cbr_error(400, 9900, f"Parameter verification failed. {text}")
-
-
 def list_backups(
     rows: Sequence[Any], query: Query, *, project_id: str, largest_page: int, used_percent: Mapping[str, int]
 ) -> Answer:
@@ -68,45 +66,18 @@ def list_backups(
 
     `used_percent` is how full each vault is. Raises `RefusedError`.
     """
-    limit = _number(query, "limit", LARGEST_LIMIT, 1, LARGEST_LIMIT)
-    offset = _number(query, "offset", 0, 0, None)
+    limit = number(query, "limit", LARGEST_LIMIT, 1, LARGEST_LIMIT)
+    offset = number(query, "offset", 0, 0, None)
     tests = _tests(query, project_id, used_percent)
-    order = _order(_last(query, "sort") or "created_at:desc")
+    order = _order(last(query, "sort") or "created_at:desc")
     pairs = ((fields_of(row), row) for row in rows)
     chosen = [pair for pair in pairs if all(test(pair[0]) for test in tests)]
     for key, descending in reversed(order):
         chosen.sort(key=_sort_value(key), reverse=descending)
-    start = offset + _behind_marker(chosen, _last(query, "marker"))
-    replicas = _last(query, "show_replication") == "true"
+    start = offset + _behind_marker(chosen, last(query, "marker"))
+    replicas = last(query, "show_replication") == "true"
     page = [_as_listed(row, replicas=replicas) for _, row in chosen[start : start + min(limit, largest_page)]]
     return Answer(200, {"backups": page, "count": len(chosen), "offset": offset, "limit": limit})
-
-
-def list_tasks(rows: Sequence[Fields], query: Query) -> Answer:
-    """One page of `GET /operation-logs`, newest first. Source: CBR API, "Querying Tasks". Raises `RefusedError`."""
-    limit = _number(query, "limit", LARGEST_LIMIT, 1, LARGEST_LIMIT)
-    offset = _number(query, "offset", 0, 0, None)
-    start, end = _time_asked(query, "start_time"), _time_asked(query, "end_time")
-    asked = {name: _last(query, name) for name in ("operation_type", "resource_id", "status", "vault_id")}
-
-    def matches(row: Fields) -> bool:
-        began = _time(row.get("started_at"))
-        if began is None or (start is not None and began < start) or (end is not None and began > end):
-            return False
-        return all(value is None or row.get(name) == value for name, value in asked.items())
-
-    chosen = sorted((row for row in rows if matches(row)), key=lambda row: str(row["started_at"]), reverse=True)
-    return Answer(200, {"operation_logs": chosen[offset : offset + limit], "count": len(chosen)})
-
-
-def fields_of(row: Any) -> Fields:
-    """What can be filtered and sorted by; nothing for a row that is no object."""
-    if isinstance(row, bytes):
-        try:
-            row = json.loads(row.decode("utf-8", "replace"))
-        except (ValueError, RecursionError):
-            return {}
-    return row if isinstance(row, dict) else {}
 
 
 def _as_listed(row: Any, *, replicas: bool) -> Any:
@@ -120,12 +91,9 @@ def _as_listed(row: Any, *, replicas: bool) -> Any:
 
 
 def _tests(query: Query, project_id: str, used_percent: Mapping[str, int]) -> list[Test]:
-    for name, allowed in _ENUMERATED.items():
-        for value in query.get(name, ()):
-            if value not in allowed:
-                raise RefusedError(f"Invalid {name}.")
+    check_values(query, _ENUMERATED)
     asked = {name: values[-1] for name, values in query.items()}
-    tests = [_equals(name, asked[name]) for name in _EQUAL if name in asked]
+    tests = [equals(name, asked[name]) for name in _EQUAL if name in asked]
     tests += [_flag(flag, asked[name]) for name, flag in _FLAGS.items() if name in asked]
     tests += _range_tests(query)
     own_type = asked.get("own_type", "private")
@@ -137,26 +105,22 @@ def _tests(query: Query, project_id: str, used_percent: Mapping[str, int]) -> li
     if enterprise != "all_granted_eps":
         tests.append(lambda row: str(row.get("enterprise_project_id", "0")) == enterprise)
     if "used_percent" in asked:
-        least = _number(query, "used_percent", 1, 1, 100)
+        least = number(query, "used_percent", 1, 1, 100)
         tests.append(lambda row: used_percent.get(str(row.get("vault_id")), 0) >= least)
     return tests
 
 
 def _range_tests(query: Query) -> list[Test]:
     """`start_time` and `end_time` are the range in which a backup was made, whatever their names suggest."""
-    start, end = _time_asked(query, "start_time"), _time_asked(query, "end_time")
+    start, end = time_asked(query, "start_time"), time_asked(query, "end_time")
     if start is None and end is None:
         return []
 
     def test(row: Fields) -> bool:
-        made = _time(row.get("created_at"))
+        made = time_of(row.get("created_at"))
         return made is not None and (start is None or made >= start) and (end is None or made <= end)
 
     return [test]
-
-
-def _equals(name: str, value: str) -> Test:
-    return lambda row: row.get(name) == value
 
 
 def _flag(flag: str, value: str) -> Test:
@@ -185,7 +149,7 @@ def _order(sort: str) -> list[tuple[str, bool]]:
 
 def _sort_value(key: str) -> Callable[[tuple[Fields, Any]], tuple[bool, Any]]:
     """Nulls come first in ascending order; times are compared as times, however each is written."""
-    read: Callable[[Any], Any] = _time if key in _TIMES else str
+    read: Callable[[Any], Any] = time_of if key in _TIMES else str
 
     def value_of(pair: tuple[Fields, Any]) -> tuple[bool, Any]:
         value = pair[0].get(key)
@@ -202,37 +166,3 @@ def _behind_marker(chosen: Sequence[tuple[Fields, Any]], marker: str | None) -> 
         if fields.get("id") == marker:
             return index + 1
     raise RefusedError("Invalid marker.")
-
-
-def _last(query: Query, name: str) -> str | None:
-    values = query.get(name)
-    return values[-1] if values else None
-
-
-def _number(query: Query, name: str, default: int, least: int, most: int | None) -> int:
-    value = _last(query, name)
-    if value is None:
-        return default
-    if not re.fullmatch("[0-9]{1,18}", value) or int(value) < least or (most is not None and int(value) > most):
-        raise RefusedError(f"Invalid {name}.")
-    return int(value)
-
-
-def _time_asked(query: Query, name: str) -> datetime | None:
-    """The format of a question has whole seconds and `Z`, unlike that of an answer."""
-    value = _last(query, name)
-    if value is None:
-        return None
-    try:
-        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-    except ValueError:
-        raise RefusedError(f"Invalid {name}.") from None
-
-
-def _time(value: Any) -> datetime | None:
-    """A time of a record in any form that was seen; naive ones are in UTC."""
-    try:
-        time = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time
