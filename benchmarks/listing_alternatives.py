@@ -1,6 +1,7 @@
 """The listing alone: `ours`, `json` with the standard library's dicts, `sdk` with the vendor's own client.
 
-Run as `python benchmarks/listing_alternatives.py ours|json|sdk ENDPOINT PROJECT`; prints how many backups were read.
+Run as `python benchmarks/listing_alternatives.py ours|json|sdk ENDPOINT PROJECT [REQUESTS]`; prints how many backups
+were read. `ours` has so many requests in flight, 8 by default.
 """
 
 import json
@@ -9,7 +10,7 @@ import sys
 import requests
 
 
-def with_ours(endpoint: str, project: str) -> int:
+def with_ours(endpoint: str, project: str, in_flight: int = 8) -> int:
     """List with the auditor's own client, with all its proofs, and judge nothing."""
     from cbr_auditor.cbr.auth import TokenAuth  # noqa: PLC0415  # the others must not pay for these imports
     from cbr_auditor.cbr.client import CbrClient  # noqa: PLC0415  # as above
@@ -17,7 +18,7 @@ def with_ours(endpoint: str, project: str) -> int:
     from cbr_auditor.clock import Deadline, SystemClock  # noqa: PLC0415  # as above
 
     client = CbrClient(endpoint, project, TokenAuth("benchmark"), Deadline(SystemClock(), 840))
-    listing = Listing(lambda offset: client.list_page(offset, {}))
+    listing = Listing(lambda offset: client.list_page(offset, {}), in_flight=in_flight)
     total = sum(len(backups) for backups in listing.backups())
     assert listing.state.ended
     return total
@@ -57,4 +58,4 @@ def with_sdk(endpoint: str, project: str) -> int:
 
 if __name__ == "__main__":
     read = {"ours": with_ours, "json": with_json, "sdk": with_sdk}[sys.argv[1]]
-    print(read(sys.argv[2], sys.argv[3]))
+    print(read(sys.argv[2], sys.argv[3], *map(int, sys.argv[4:])))

@@ -34,7 +34,7 @@ def _records(now: datetime, bad_share: float) -> Iterator[bytes]:
                 else "d1603440-187d-4516-af25-121250c7cc97",
                 "checkpoint_id": f"{number:08x}-769f-4c04-8806-fd90a59e9b12",
                 "updated_at": _time(created + timedelta(minutes=9)),
-                "vault_id": f"79bd9daa-884f-4f84-b8fe-{number % 64:012x}",
+                "vault_id": f"79bd9daa-884f-4f84-b8fe-{resource % 64:012x}",
                 "id": f"{number:08x}-@@@@-4498-8144-dc848d099af5",
                 "resource_az": "eu-de-01",
                 "image_type": "backup",

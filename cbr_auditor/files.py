@@ -102,7 +102,7 @@ def _line(finding: Finding) -> str:
 
     Nearly always nothing has to be quoted or mended: the whole line tells, and the slow way is not taken.
     """
-    since = "" if finding.since is None else finding.since.isoformat()[:19] + "Z"
+    since = "" if finding.since is None else msgspec.to_builtins(finding.since)
     message = finding.message
     commas = message.count(",")
     if commas:
@@ -119,12 +119,19 @@ def _line(finding: Finding) -> str:
         and line.isprintable()
         and line.count(",") == len(_COLUMNS) - 1 + commas
         and line.count('"') == (2 if commas else 0)
-        and not _SUSPECT.search(line)
+        and not _may_be_formula(line)
     ):
         return line + "\r\n"
     values = {name: getattr(finding, name) for name in _COLUMNS}
     values |= {"severity": finding.severity.value, "since": None, "waiver": _accepted(finding)}
     return _quoted([since if name == "since" else _cell(value) for name, value in values.items()])
+
+
+def _may_be_formula(line: str) -> bool:
+    """Whether a cell of the line may begin as a formula does; the usual line, in ASCII, is told without a pattern."""
+    if line.isascii() and "=" not in line and "+" not in line and "@" not in line:
+        return ",-" in line or ";-" in line or '"-' in line
+    return _SUSPECT.search(line) is not None
 
 
 def _accepted(finding: Finding) -> str:
