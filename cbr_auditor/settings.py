@@ -268,6 +268,7 @@ class _Variables(EnvSettingsSource):
 
 
 _SECRETS = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+_READ_FROM = {"rules_folder", "templates_folder", "ca_file"}
 _BEFORE_SETTINGS = {"config"}  # says where auditor.toml is, so it is read before the settings are
 
 
@@ -281,21 +282,23 @@ def load_settings(
 ) -> Settings:
     """Read the settings: `given` (the command line) wins over user data, environment, auditor.toml and `fallbacks`.
 
-    auditor.toml is the file that `AUDITOR_CONFIG` names, else the one in the folder `beside`, if there is one.
+    auditor.toml is the file that `AUDITOR_CONFIG` names, else the one in the folder `beside`, if there is one. Relative
+    paths of what is read begin there too: a function's working folder is not where its code is.
     Raises `SettingsError`.
     """
     environ = os.environ if environ is None else environ
     user_data = {} if user_data is None else user_data
     _refuse_unknown({**environ, **user_data})
     variables = {**environ, **user_data}
-    table = read_table(user_data.get(f"{PREFIX}CONFIG") or environ.get(f"{PREFIX}CONFIG"), beside, _SECRETS)
+    named = user_data.get(f"{PREFIX}CONFIG") or environ.get(f"{PREFIX}CONFIG")
+    table = read_table(named and str((beside or Path()) / named), beside, _SECRETS)
     if "targets" in table:
         table["targets"] = with_secrets(table["targets"], lambda name: user_data.get(name) or environ.get(name) or "")
     sources = {
         "given": {name: value for name, value in (given or {}).items() if value is not None},
-        "user_data": user_data,
-        "environ": environ,
-        "table": table,
+        "user_data": _anchored(user_data, beside),
+        "environ": _anchored(environ, beside),
+        "table": _anchored(table, beside),
         "fallbacks": {name: value for name, value in (fallbacks or {}).items() if value},
     }
     try:
@@ -308,6 +311,16 @@ def load_settings(
         raise SettingsError(
             f"{variable} cannot be read: it is no JSON object", "Write these options in auditor.toml."
         ) from None
+
+
+def _anchored(values: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
+    """The values; what is to be read from a relative path is looked for in the folder."""
+    paths = {
+        name: str((folder or Path()) / value)
+        for name, value in values.items()
+        if name.removeprefix(PREFIX).lower() in _READ_FROM and isinstance(value, str) and value.strip()
+    }
+    return {**values, **paths}
 
 
 def _refuse_unknown(variables: Mapping[str, str]) -> None:

@@ -198,3 +198,14 @@ def test_the_sample_file_is_valid_and_every_line_of_it_too(tmp_path: Path) -> No
 def test_every_setting_says_what_it_is() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
+
+
+def test_a_relative_folder_lies_beside_auditor_toml_wherever_the_process_stands(tmp_path: Path) -> None:
+    (tmp_path / "our_rules").mkdir()
+    (tmp_path / "our_templates").mkdir()
+    (tmp_path / "policy.toml").write_text('rules_folder = "our_rules"')
+    settings = load_settings(
+        {"AUDITOR_CONFIG": "policy.toml", "AUDITOR_TEMPLATES_FOLDER": "our_templates"}, beside=tmp_path
+    )
+    assert settings.rules_folder == tmp_path / "our_rules"
+    assert settings.templates_folder == tmp_path / "our_templates"
