@@ -206,7 +206,7 @@ def load_rule(path: Path) -> Rule:
         since=_time_of(path, module, "since"),
         soonest=_time_of(path, module, "soonest"),
         lists=_lists(path, module, subject),
-        tasks=_tasks(path, module, {option.name for option in options}),
+        tasks=_tasks(path, module, subject, {option.name for option in options}),
         supersedes=_texts(path, module, "supersedes"),
         options=options,
         values={option.name: option.default for option in options},
@@ -302,8 +302,10 @@ def _lists(path: Path, module: ModuleType, subject: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*([own] if own else []), *named]))
 
 
-def _tasks(path: Path, module: ModuleType, options: set[str]) -> Mapping[str, str] | None:
+def _tasks(path: Path, module: ModuleType, subject: str, options: set[str]) -> Mapping[str, str] | None:
     filters = getattr(module, "tasks", None)
+    if filters is None and subject == "task":
+        raise RuleError(f"the rule {path} judges tasks but asks for none", 'Add tasks = {"status": "failed"}, or {}.')
     if filters is None:
         return None
     if not isinstance(filters, dict) or not {"operation_type", "status"}.issuperset(filters):

@@ -17,14 +17,14 @@ Say here what to do about it.
 Limits: say here what the data cannot tell, or remove this paragraph.
 """
 
-from cbr_auditor.rule import {subject}, Severity
+from cbr_auditor.rule import {imports}
 
 severity = Severity.MEDIUM
 controls = ()
 reference = "Say here where the cloud documents what you read"
+{tasks}
 
-
-def check({noun}: {subject}, *, allowed: tuple[str, ...] = ()) -> str | None:
+def check({noun}: {subject}, *, allowed: tuple[str, ...] = (){hours}) -> str | None:
     """Fail where the name begins with "temp", except for those that are allowed."""
     name = {name} or ""
     if not name.startswith("temp") or name in allowed:
@@ -62,6 +62,7 @@ _FACTORIES = {
     "task": 'Task(id="t", resource_name=name)',
     "target": 'Target(project_id="p", name=name, listed_at=NOW)',
 }
+_TASKS = 'tasks = {"operation_type": "backup", "status": "failed"}  # what is asked for, of the last `hours`\n'
 _NAMES = {"backup": "backup.resource_name", "task": "task.resource_name"}
 
 
@@ -81,8 +82,11 @@ def write_rule(ident: str, folder: Path) -> list[Path]:
         folder / f"{stem}.py": _RULE.format(
             title=ident.replace("-", " ").capitalize(),
             subject=subject,
+            imports=", ".join(sorted((subject, "Severity"))),
             noun=noun,
             name=_NAMES.get(noun, f"{noun}.name"),
+            tasks=_TASKS if noun == "task" else "",
+            hours=", hours: float = 24" if noun == "task" else "",
         ),
         folder / "tests" / f"test_{stem}.py": _TEST.format(subject=subject, stem=stem, factory=_FACTORIES[noun]),
     }

@@ -1,4 +1,4 @@
-"""Writes what is made from the code: docs/rules/, the sample's rules. `make docs` calls it, and a test compares."""
+"""Writes what is made from the code: pages, and passages of others. `make docs` calls it, and a test compares."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +10,8 @@ from cbr_auditor.rule_page import index, page, shown
 
 DOCS = Path(__file__).resolve().parent
 SAMPLE = DOCS.parent / "auditor.sample.toml"
-_BEGIN, _END = "# <rules>\n", "# </rules>\n"
+WRITING = DOCS / "writing-rules.md"
+_SHOWN_RULE = "sample-rules/acme_backup_rules/resource_without_owner.py"
 
 
 def pages() -> dict[str, str]:
@@ -25,11 +26,19 @@ def pages() -> dict[str, str]:
     }
 
 
-def sample() -> str:
-    """auditor.sample.toml with every rule and its options."""
-    before, _, rest = SAMPLE.read_text(encoding="utf-8").partition(_BEGIN)
+def passages() -> dict[Path, str]:
+    """The files that have a generated passage, with it."""
     rules = RuleFiles([DOCS.parent / "rules"])
-    return before + _BEGIN + "\n".join(_tables(rules.values())) + "\n" + _END + rest.partition(_END)[2]
+    shown_rule = "```python\n" + (DOCS / _SHOWN_RULE).read_text(encoding="utf-8") + "```\n"
+    return {
+        SAMPLE: _filled(SAMPLE, "# <rules>\n", "\n".join(_tables(rules.values())) + "\n", "# </rules>\n"),
+        WRITING: _filled(WRITING, "<!-- sample -->\n", shown_rule, "<!-- end -->\n"),
+    }
+
+
+def _filled(path: Path, begin: str, passage: str, end: str) -> str:
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    return before + begin + passage + end + rest.partition(end)[2]
 
 
 def _tables(rules: Iterable[Rule]) -> Iterable[str]:
@@ -41,7 +50,8 @@ def _tables(rules: Iterable[Rule]) -> Iterable[str]:
 
 def main() -> None:
     """Write the pages, and remove those of rules that are gone."""
-    SAMPLE.write_text(sample(), encoding="utf-8")
+    for path, text in passages().items():
+        path.write_text(text, encoding="utf-8")
     made = pages()
     for path in (DOCS / "rules").glob("*.md"):
         if f"rules/{path.name}" not in made:
