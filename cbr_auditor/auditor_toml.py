@@ -46,12 +46,15 @@ def read_toml(path: Path) -> dict[str, Any]:
     return table
 
 
-def check_keys(place: str, table: Any, known: Sequence[str], needed: Sequence[str] = ()) -> None:
-    """Refuse what is no table, a key that is not known, and a table without a needed key. Raises `RuleError`."""
+def check_keys(place: str, table: Any, known: Sequence[str] | None, needed: Sequence[str] = ()) -> None:
+    """Refuse what is no table, a key that is not known, and a table without a needed key. Raises `RuleError`.
+
+    `known` is None where any key may stand.
+    """
     if not isinstance(table, Mapping):
         raise RuleError(f"{place} is no table", "Write it as a table of TOML.")
     for key in table:
-        if key not in known:
+        if known is not None and key not in known:
             raise RuleError(f"{place}: there is no key {one_line(repr(key), 80)}", did_you_mean(key, known))
     for key in needed:
         if key not in table:

@@ -89,7 +89,7 @@ def _read(place: str, table: Any, rules: Mapping[str, Rule]) -> Override:
         )
     off = "enabled" in table
     tables = table.get("rules", {})
-    check_keys(f"{place} rules", tables, list(tables))
+    check_keys(f"{place} rules", tables, None)
     if off == bool(tables):
         raise RuleError(
             f"{place} says {'enabled = false and rules' if off else 'nothing about any rule'}",
@@ -107,7 +107,7 @@ def _options(place: str, ident: str, table: Any, rules: Mapping[str, Rule]) -> M
     where = f"{place}, rules.{ident}"
     if ident not in rules:
         raise RuleError(f"{where}: there is no such rule", did_you_mean(ident, rules))
-    check_keys(where, table, list(table))
+    check_keys(where, table, None)
     if "severity" in table:
         raise RuleError(
             f"{where}: severity cannot be overridden for some", "A rule has one severity: set it in [rules.<id>]."

@@ -43,7 +43,7 @@ class Plans:
         without: Container[int] = (),
     ) -> None:
         """`without` are rules that cannot be asked, because what they need could not be listed."""
-        self._rules = rules
+        self.rules = rules
         self._overrides = overrides
         self._project_id = project_id
         self._vaults = vaults
@@ -80,7 +80,7 @@ class Plans:
 
     def _make(self, overrides: list[Override]) -> Plan:
         plan = Plan({}, [], [], {}, tuple(overrides))
-        for index, rule in enumerate(self._rules):
+        for index, rule in enumerate(self.rules):
             values: Mapping[str, Any] | None = rule.values if rule.everywhere else None
             for override in overrides:
                 values = _overridden(rule, values, override)
