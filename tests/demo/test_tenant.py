@@ -69,7 +69,7 @@ def test_the_tenant_has_about_200_backups_of_30_resources_and_one_that_cannot_be
     assert listing.state.ended
     assert listing.state.unreadable == 1
     assert listing.state.reported_count == len(backups) + 1 == len(tenant.backups) == 200
-    assert len({backup.resource_id for backup in backups}) == 29
+    assert len({backup.resource_id for backup in backups}) == 30
     assert clock.slept == []
 
 
@@ -156,10 +156,15 @@ def test_most_times_are_naive_and_some_have_an_offset_or_z(rows: list[dict[str, 
     assert forms == {"naive 26": 182, "offset": 14, "Z": 4}
 
 
-def test_one_server_failed_three_nights_running(rows: list[dict[str, Any]]) -> None:
+def test_one_server_failed_three_nights_running_and_another_ones_only_backup_failed(rows: list[dict[str, Any]]) -> None:
     failed = [row for row in rows if row["status"] == "error"]
-    assert {row["resource_name"] for row in failed} == {"erp-db-01"}
-    assert [row["created_at"][:10] for row in failed] == ["2026-11-23", "2026-11-22", "2026-11-21"]
+    assert [(row["resource_name"], row["created_at"][:10]) for row in failed] == [
+        ("erp-db-01", "2026-11-23"),
+        ("erp-db-01", "2026-11-22"),
+        ("erp-db-01", "2026-11-21"),
+        ("proxy-dmz-01", "2026-11-21"),
+    ]
+    assert [row["resource_name"] for row in rows].count("proxy-dmz-01") == 1
 
 
 def test_the_last_good_copy_of_a_disk_ends_within_three_days(rows: list[dict[str, Any]]) -> None:
@@ -217,12 +222,15 @@ def test_disks_and_file_systems_always_say_whether_they_are_encrypted_servers_do
             assert says == (row["resource_type"] != "OS::Nova::Server")
 
 
-def test_details_show_disks_with_names_and_one_that_boots(tenant: Tenant, clock: FakeClock) -> None:
+def test_details_show_disks_with_names_and_one_that_boots_where_it_was_not_left_out(
+    tenant: Tenant, clock: FakeClock
+) -> None:
     servers = {row["id"] for row in tenant.backups if row["resource_type"] == "OS::Nova::Server"}
     assert servers - {None} <= tenant.details.keys()
     details = [detail for detail in tenant.details.values() if detail is not None]
     for detail in details:
-        assert [disk["extend_info"]["bootable"] for disk in detail["children"]].count(True) == 1
+        bootable = [disk["extend_info"]["bootable"] for disk in detail["children"]].count(True)
+        assert bootable == int((detail["extend_info"] or {}).get("contain_system_disk", True))
         assert {disk["parent_id"] for disk in detail["children"]} == {detail["id"]}
         assert len({disk["resource_name"] for disk in detail["children"]}) == len(detail["children"])
         assert sum(disk["resource_size"] for disk in detail["children"]) == int(detail["resource_size"])
