@@ -102,9 +102,12 @@ def _read(place: str, table: Any, rules: list[str], today: date, longest_days: i
             f"{place}: expires = {expires} is more than {longest_days} days ahead",
             f"Choose {latest} or earlier, or set waiver_days; a waiver is looked at again at least that often.",
         )
+    resource = texts_of(place, table, "resource")
+    if not resource:
+        raise RuleError(f"{place}: resource = [] names nothing", 'Give the name, the id or a pattern, as "db-*".')
     return Waiver(
         rule=rule,
-        resource=texts_of(place, table, "resource"),
+        resource=resource,
         reason=_text(place, table, "reason"),
         owner=_text(place, table, "owner"),
         expires=expires,
