@@ -1,14 +1,16 @@
 # make demo       audit the embedded demo tenant and write out/report.html
 # make test       lint, types and tests (under 3 minutes)
 # make test-slow  what needs Node tools or other Pythons (under 15 minutes)
+# make package    build the function's zip in dist/, for Python 3.10 or RUNTIME=3.12
 # make docs       rewrite the pages that are made from the code (docs/rules)
 # make bench      measure speed and memory, and rewrite docs/performance.md
 
 PYTHON ?= python3
+RUNTIME ?= 3.10
 RUN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo test test-slow docs bench picture lint format lock chromium clean
+.PHONY: demo test test-slow package docs bench picture lint format lock chromium clean
 
 demo: .venv/.runtime
 	@$(RUN)/python -m cbr_auditor demo
@@ -18,6 +20,9 @@ test: .venv/.dev chromium lint
 
 test-slow: .venv/.dev chromium tests/npm/node_modules/.installed
 	$(RUN)/pytest -q -m slow
+
+package: .venv/.runtime
+	@$(RUN)/python -m cbr_auditor package --runtime $(RUNTIME)
 
 docs: .venv/.dev
 	$(RUN)/python -m docs.generate
@@ -39,11 +44,13 @@ format: .venv/.dev
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
-# The locks hold every Python from 3.10 on; uv resolves, pip installs.
+# The locks hold every Python from 3.10 on, those in locks/ one of FunctionGraph's each; uv resolves, pip installs.
 lock: .venv/.dev
 	$(RUN)/uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-header -q -o requirements.lock
 	$(RUN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.10 --generate-hashes --no-header -q \
 		-c requirements.lock -o requirements-dev.lock
+	for runtime in 3.10 3.12; do $(RUN)/uv pip compile pyproject.toml -c requirements.lock --python-version $$runtime \
+		--python-platform x86_64-manylinux2014 --generate-hashes --no-header -q -o locks/function-py$$runtime.lock || exit; done
 
 .venv/bin/pip:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: install the package python3 (3.10 or newer)"; exit 1; }

@@ -1,4 +1,4 @@
-"""The command line: `cbr-auditor demo | run | rules | check | explain | invoke`."""
+"""The command line: `cbr-auditor demo | run | rules | check | explain | invoke | package`."""
 
 import argparse
 import io
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cbr_auditor import __version__, explain, invoke, rule_commands
 from cbr_auditor.clock import Deadline, SystemClock
+from cbr_auditor.demo.expectations import expectations
 from cbr_auditor.demo.tenant import demo_tenant
 from cbr_auditor.errors import AuditorError, SettingsError
 from cbr_auditor.report import Trigger
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="audit the embedded demo tenant and write its report")
     demo.add_argument("--out", type=Path, default=Path("out"), help="where to write the report (default: out)")
+    demo.add_argument("--profile", default="strict", help="which set of rules is on (default: strict, every rule)")
     demo.set_defaults(command=_demo)
 
     real = commands.add_parser(
@@ -85,7 +87,36 @@ def _parser() -> argparse.ArgumentParser:
     local = commands.add_parser("invoke", help="run handler.py locally as FunctionGraph does")
     invoke.add_arguments(local)
     local.set_defaults(command=invoke.main)
+
+    zipped = commands.add_parser("package", help="build the function's zip for a runtime")
+    _add_package_arguments(zipped)
+    zipped.set_defaults(command=_package)
     return parser
+
+
+def _add_package_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Build the zip that FunctionGraph runs, with its SHA-256 and its bill of materials beside it."
+    parser.add_argument("--runtime", choices=("3.10", "3.12"), default="3.10", help="its Python (default: 3.10)")
+    parser.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="where to (default: dist)")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="the auditor.toml to put in (default: the current folder's, if any)"
+    )
+    parser.add_argument(
+        "--add", type=Path, action="append", default=[], metavar="DIR", help="a folder of your own rules or templates"
+    )
+    compiler = parser.add_mutually_exclusive_group()
+    compiler.add_argument(
+        "--python",
+        metavar="PATH",
+        help="the interpreter that compiles, of the runtime's version (default: look for one)",
+    )
+    compiler.add_argument("--no-compile", action="store_true", help="put no compiled modules in")
+
+
+def _package(arguments: argparse.Namespace) -> int:
+    from cbr_auditor.package.command import main as package  # noqa: PLC0415  # no other command needs it
+
+    return package(arguments)
 
 
 def _seconds(text: str) -> float:
@@ -109,7 +140,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.ERROR, stream=sys.stderr)
-    tenant = demo_tenant(SystemClock().now())
+    now = SystemClock().now()
+    tenant = demo_tenant(now)
     with tenant.serve() as endpoint:
         settings = load_settings(
             {},
@@ -119,6 +151,7 @@ def _demo(arguments: argparse.Namespace) -> int:
                 "project_id": tenant.project_id,
                 "token": tenant.token,
                 "out": arguments.out,
+                **expectations(now, arguments.profile),
             },
         )
         _audit(settings, 120)

@@ -5,6 +5,7 @@ The handler runs in a fresh Python process, in a thread that is not the main one
 over the process is killed. AUDITOR_* variables of the caller are the function's plain variables: in `os.environ` and
 in the user data. Those of `--env-file` are its encrypted variables: in the user data only. AUDITOR_TOKEN is the
 agency's token and AUDITOR_PROJECT_ID the function's project, which the platform gives by other ways than variables.
+A zip, and any code beside which `--runtime-libs` stand, runs without the libraries that the interpreter has of its own.
 
 The answer goes to stdout as JSON, the log to stderr, both without secrets. Not alike: the code folder can be written
 to, no memory limit is enforced (a warning says where it was exceeded), and the whole processor may be used.
@@ -14,37 +15,28 @@ Trigger"), and the sample logs and runtime of the opentelekomcloud-community.
 
 import argparse
 import json
-import math
 import os
 import re
-import shutil
-import subprocess
 import sys
-import threading
-import time
-import uuid
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+from typing import Any
 
 from dotenv.parser import parse_stream
 
-from cbr_auditor import local_runtime
 from cbr_auditor.errors import SettingsError
+from cbr_auditor.interpreter import named_interpreter, this_interpreter
+from cbr_auditor.invocation import Invocation, Output, RuntimeLibraries
 from cbr_auditor.mask import Mask
 from cbr_auditor.settings import PREFIX, Settings
-from cbr_auditor.text import one_line
 
 _MEMORY = (128, 256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096, 8192, 10240)  # MB
-_LARGEST_EVENT = 6 * 2**20  # bytes of a synchronous request
-_LARGEST_ASYNCHRONOUS = 256 * 2**10  # bytes of an asynchronous request or answer
-_MOST_VARIABLES, _LONGEST_VARIABLES = 20, 4096  # each for plain and encrypted ones; characters as JSON
-_LONGEST_LINE = 90 * 2**10
+_PLACES = ("first", "last", "imported")
 _BLANK_EVENT = {"key": "value"}  # the console's test event
 _PLAIN = {
     PREFIX + name.upper()
@@ -71,7 +63,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=_seconds, default=60, metavar="S", help="seconds until the function is killed (default: 60)"
     )
     parser.add_argument(
-        "--code", type=Path, default=Path(), metavar="DIR", help="the folder that holds handler.py (default: this one)"
+        "--code",
+        type=Path,
+        default=Path(),
+        metavar="DIR|ZIP",
+        help="the folder that holds handler.py (default: this one), or the zip that `package` built",
+    )
+    parser.add_argument(
+        "--python", metavar="VERSION|PATH", help="the interpreter, as 3.10 (default: the one that runs this)"
+    )
+    parser.add_argument(
+        "--runtime-libs",
+        type=_runtime_libraries,
+        metavar="DIR[:PLACE]",
+        help="the runtime's own libraries: first (default) or last on the path, or imported before the handler",
     )
     parser.add_argument(
         "--memory", type=int, choices=_MEMORY, default=256, metavar="MB", help="the function's memory (default: 256)"
@@ -80,14 +85,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Invoke the handler once; 0 where it answered, 1 where it did not. Raises `SettingsError` before it starts."""
-    code = arguments.code.resolve()
-    if not (code / "handler.py").is_file():
-        raise SettingsError(f"there is no handler.py in {code}", "Name its folder with --code.")
+    with _code_folder(arguments.code.resolve()) as code:
+        return _invoke(arguments, code)
+
+
+@contextmanager
+def _code_folder(code: Path) -> Iterator[Path]:
+    """The folder that holds handler.py; a zip is unpacked for as long as it is needed."""
+    with TemporaryDirectory(prefix="cbr-auditor-code-") as unpacked:
+        folder = code
+        if code.is_file():
+            folder = Path(unpacked) / "function" / "code"
+            try:
+                with zipfile.ZipFile(code) as archive:
+                    archive.extractall(folder)
+            except (OSError, zipfile.BadZipFile) as problem:
+                raise SettingsError(f"--code {code} is no zip: {problem}", "Build one by `package`.") from None
+        if not (folder / "handler.py").is_file():
+            raise SettingsError(f"there is no handler.py in {code}", "Name its folder with --code.")
+        yield folder
+
+
+def _invoke(arguments: argparse.Namespace, code: Path) -> int:
     plain = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
     encrypted = read_env_file(arguments.env_file) if arguments.env_file else {}
     hidden = [value for name, value in [*os.environ.items(), *encrypted.items()] if _is_secret(name, encrypted)]
     given = {**plain, **encrypted}
-    invocation = _Invocation(
+    invocation = Invocation(
         code=code,
         event=_event(arguments),
         token=given.pop(f"{PREFIX}TOKEN", ""),
@@ -96,9 +120,12 @@ def main(arguments: argparse.Namespace) -> int:
         encrypted={name: value for name, value in given.items() if name in encrypted},
         timeout=arguments.timeout,
         memory=arguments.memory,
+        python=named_interpreter(arguments.python) if arguments.python else this_interpreter(),
+        libraries=arguments.runtime_libs,
+        complete=arguments.code.is_file(),
     )
     mask = Mask(hidden)
-    answer = invocation.run(_Output(invocation.request_id, mask))
+    answer = invocation.run(Output(invocation.request_id, mask))
     print(json.dumps(mask.value(answer.body), indent=2))
     return 0 if answer.code == 0 else 1
 
@@ -126,189 +153,6 @@ def read_env_file(path: Path) -> dict[str, str]:
             )
         variables[name] = value
     return variables
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What the function gave back, or the error in the platform's words."""
-
-    code: int
-    """0, or the runtime's error code."""
-    body: Any
-    memory: float | None = None
-    """The most memory that was used, in MB, where it is known."""
-
-
-class _Output:
-    """The function's log on stderr: a line is cleaned of secrets, and of what would steer a terminal."""
-
-    def __init__(self, request_id: str, mask: Mask) -> None:
-        self._request_id = request_id
-        self._mask = mask
-
-    def line(self, text: str) -> None:
-        """What the function wrote."""
-        print(one_line(self._mask.text(text.rstrip()), _LONGEST_LINE), file=sys.stderr, flush=True)
-
-    def platform(self, text: str) -> None:
-        """What the platform says about the invocation."""
-        self.line(f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ} {text}")
-
-    def warn(self, text: str) -> None:
-        """Where the platform would differ."""
-        self.platform(f"{self._request_id} WARN {text}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Invocation:
-    """One invocation of one function."""
-
-    code: Path
-    event: Any
-    token: str
-    project_id: str
-    plain: dict[str, str]
-    encrypted: dict[str, str]
-    timeout: int
-    """Seconds."""
-    memory: int
-    """MB."""
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-
-    def run(self, output: _Output) -> _Answer:
-        """Start, wait, log and judge."""
-        self._check_variables(output)
-        size = len(json.dumps(self.event, ensure_ascii=False).encode("utf-8", "replace"))
-        if size > _LARGEST_EVENT:
-            return _failure(
-                4140, "RequestTooLarge", f"the event has {size} bytes, at most {_LARGEST_EVENT} are allowed"
-            )
-        _check_asynchronous(output, "event", size)
-        output.platform(f"Start invoke request '{self.request_id}', version: latest")
-        started = time.monotonic()
-        with TemporaryDirectory(prefix="cbr-auditor-invoke-") as folder:
-            answer = self._invoke(Path(folder), output)
-        milliseconds = (time.monotonic() - started) * 1000
-        if answer.code:
-            output.platform(f"{self.request_id} ERROR {answer.code} {answer.body['errorMessage']}")
-        else:
-            _check_asynchronous(output, "answer", len(json.dumps(answer.body)))
-        if answer.memory is not None and answer.memory > self.memory:
-            output.warn(f"{answer.memory:.0f} MB were used: with {self.memory} MB the platform would have ended it")
-        memory = "unknown" if answer.memory is None else f"{answer.memory:.3f}MB"
-        output.platform(
-            f"Finish invoke request '{self.request_id}', duration: {milliseconds:.3f}ms, "
-            f"billing duration: {math.ceil(milliseconds)}ms, memory used: {memory}, "
-            f"billing memory: {self.memory}MB"
-        )
-        return answer
-
-    def _invoke(self, folder: Path, output: _Output) -> _Answer:
-        home = folder / "home" / "snuser"
-        server = home / "runtime" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "server.py"
-        server.parent.mkdir(parents=True)
-        (home / "log").mkdir()
-        shutil.copyfile(local_runtime.__file__, server)
-        answer = folder / "answer.json"
-        child = subprocess.Popen(  # noqa: S603  # our own file, by the interpreter that runs this one
-            [sys.executable, "-s", "-B", "-u", "-X", "utf8", str(server), "127.0.0.1:31536", str(self.code)],
-            cwd=self.code.parent if os.access(self.code.parent, os.X_OK) else folder,
-            env=self._environment(home),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-        )
-        try:
-            return self._wait(child, answer, output)
-        finally:
-            child.kill()
-            child.wait()
-
-    def _wait(self, child: "subprocess.Popen[str]", answer: Path, output: _Output) -> _Answer:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        reader = threading.Thread(target=_pass_on, args=(child.stdout, output), daemon=True)
-        reader.start()
-        request = {
-            "request_id": self.request_id,
-            "event": self.event,
-            "token": self.token,
-            "answer": str(answer),
-        }
-        with suppress(BrokenPipeError), child.stdin as stdin:
-            stdin.write(json.dumps(request))
-        try:
-            status = child.wait(self.timeout)
-        except subprocess.TimeoutExpired:
-            memory = local_runtime.peak_memory(child.pid)
-            child.kill()
-            reader.join(1.0)
-            why = f"the function did not end within {self.timeout} s and was killed (SIGKILL)"
-            return _failure(4010, "Timeout", why, memory)
-        reader.join(1.0)  # a process that the function left behind may hold the pipe open
-        return _read_answer(answer, status)
-
-    def _environment(self, home: Path) -> dict[str, str]:
-        # The caller's own environment stays (proxies, authorities), without what would steer Python or the function.
-        hidden = (PREFIX, "RUNTIME_", "PYTHON")
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-        for name in self.encrypted:
-            inherited.pop(name, None)
-        return {
-            **inherited,
-            **self.plain,
-            "RUNTIME_PROJECT_ID": self.project_id,
-            "RUNTIME_FUNC_NAME": "cbr-auditor",
-            "RUNTIME_FUNC_VERSION": "latest",
-            "RUNTIME_PACKAGE": "default",
-            "RUNTIME_HANDLER": "handler.handler",
-            "RUNTIME_TIMEOUT": str(self.timeout),
-            "RUNTIME_USERDATA": json.dumps({**self.plain, **self.encrypted}),
-            "RUNTIME_MEMORY": str(self.memory),
-            "RUNTIME_CPU": str(200 + self.memory * 100 // 128),
-            "RUNTIME_MAX_RESP_BODY_SIZE": str(local_runtime.LARGEST_ANSWER),
-            "RUNTIME_ROOT": str(home / "runtime"),
-            "RUNTIME_CODE_ROOT": str(self.code),
-            "RUNTIME_LOG_DIR": str(home / "log"),
-        }
-
-    def _check_variables(self, output: _Output) -> None:
-        for kind, variables in (("plain", self.plain), ("encrypted", self.encrypted)):
-            if len(variables) > _MOST_VARIABLES or len(json.dumps(variables)) > _LONGEST_VARIABLES:
-                output.warn(
-                    f"{len(variables)} {kind} variables of {len(json.dumps(variables))} characters: "
-                    f"the platform takes {_MOST_VARIABLES} of {_LONGEST_VARIABLES}; use auditor.toml"
-                )
-
-
-def _pass_on(stream: TextIO, output: _Output) -> None:
-    with stream:
-        for line in stream:
-            output.line(line)
-
-
-def _read_answer(path: Path, status: int) -> _Answer:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        ended = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        return _failure(4002, "ProcessEnded", f"the function's process {ended} before the function returned")
-    if content["code"]:
-        return _Answer(content["code"], content["error"], content["memory"])
-    return _Answer(0, json.loads(content["body"]), content["memory"])
-
-
-def _failure(code: int, kind: str, message: str, memory: float | None = None) -> _Answer:
-    return _Answer(code, {"errorCode": code, "errorMessage": message, "errorType": kind, "stackTrace": []}, memory)
-
-
-def _check_asynchronous(output: _Output, what: str, size: int) -> None:
-    if size > _LARGEST_ASYNCHRONOUS:
-        output.warn(
-            f"the {what} has {size} bytes: asynchronously (as a timer) only {_LARGEST_ASYNCHRONOUS} are carried"
-        )
 
 
 def _event(arguments: argparse.Namespace) -> Any:
@@ -346,3 +190,15 @@ def _seconds(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 259_200:
         raise argparse.ArgumentTypeError(f"{text!r}: use whole seconds from 1 to 259200")
     return int(text)
+
+
+def _runtime_libraries(text: str) -> RuntimeLibraries:
+    folder, place = text, _PLACES[0]
+    for known in _PLACES:
+        if text.endswith(f":{known}"):
+            folder, place = text.removesuffix(f":{known}"), known
+    if not Path(folder).is_dir():
+        raise argparse.ArgumentTypeError(
+            f"{folder!r} is no folder; behind it {', '.join(_PLACES)} may stand, as DIR:last"
+        )
+    return RuntimeLibraries(Path(folder).resolve(), place)

@@ -8,3 +8,10 @@ def resource_folder(name: str) -> Path:
     package = Path(__file__).resolve().parent
     installed = package / name
     return installed if installed.is_dir() else package.parent / name
+
+
+def resource_file(name: str) -> Path:
+    """`handler.py`: as `resource_folder`."""
+    package = Path(__file__).resolve().parent
+    installed = package / name
+    return installed if installed.is_file() else package.parent / name

@@ -5,6 +5,7 @@ of cbr_auditor may be in `sys.modules`, or within reach by accident, before the 
 What is alike, and where it was read, stands in `cbr_auditor.invoke`.
 """
 
+import importlib
 import importlib.util
 import json
 import logging
@@ -109,6 +110,8 @@ def main() -> None:
     """Read the request from stdin, invoke the handler in a thread, and leave the answer in the file that it names."""
     request = json.loads(sys.stdin.buffer.read())
     _log_as_the_platform(request["request_id"])
+    if libraries := request.get("libraries"):
+        _take_libraries(*libraries)
     answer: dict[str, Any] = {}
     thread = threading.Thread(target=lambda: answer.update(_invoke(request)), name="Thread-1", daemon=True)
     thread.start()
@@ -123,6 +126,26 @@ def main() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # the platform waits for the handler alone, not for threads that it left behind
+
+
+def _take_libraries(folder: str, place: str) -> None:
+    """Put the runtime's own libraries on the path, before or behind the code, and import all of them if that is asked.
+
+    The order on the platform is not documented. One that cannot be imported leaves its parts behind, as there.
+    """
+    code = sys.argv[2]
+    if place == "last":
+        sys.path[1:1] = [code]
+        sys.path.append(folder)
+    else:
+        sys.path[1:1] = [folder, code]
+    if place == "imported":
+        for name in sorted(path.stem for path in Path(folder).iterdir() if path.suffix in {"", ".py"}):
+            if name.isidentifier() and name != "bin":
+                try:
+                    importlib.import_module(name)
+                except ImportError as problem:
+                    logging.getLogger().warning("the runtime's %s cannot be imported: %s", name, problem)
 
 
 def _invoke(request: dict[str, Any]) -> dict[str, Any]:

@@ -267,7 +267,7 @@ class _Variables(EnvSettingsSource):
         }
 
 
-_SECRETS = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+SECRETS = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
 _READ_FROM = {"rules_folder", "templates_folder", "ca_file"}
 _BEFORE_SETTINGS = {"config"}  # says where auditor.toml is, so it is read before the settings are
 
@@ -291,7 +291,7 @@ def load_settings(
     _refuse_unknown({**environ, **user_data})
     variables = {**environ, **user_data}
     named = user_data.get(f"{PREFIX}CONFIG") or environ.get(f"{PREFIX}CONFIG")
-    table = read_table(named and str((beside or Path()) / named), beside, _SECRETS)
+    table = read_table(named and str((beside or Path()) / named), beside, SECRETS)
     if "targets" in table:
         table["targets"] = with_secrets(table["targets"], lambda name: user_data.get(name) or environ.get(name) or "")
     sources = {
@@ -358,7 +358,7 @@ def _explain(problem: ValidationError, table: Mapping[str, Any], variables: Mapp
 
 def _shown(value: Any, name: str) -> str:
     """A refused value as the message shows it; of a secret, or a table that may hold one, not even a part."""
-    if name in _SECRETS or (isinstance(value, str) and "@" in value and "://" in value):
+    if name in SECRETS or (isinstance(value, str) and "@" in value and "://" in value):
         return " = (not shown, for it holds a secret)"
     if isinstance(value, (dict, list)) or name.isdigit():
         return ""
