@@ -12,7 +12,7 @@ import msgspec
 
 from cbr_auditor.cbr.client import CbrClient
 from cbr_auditor.cbr.listing import Listing, ListingState
-from cbr_auditor.cbr.query import Filters, hides_siblings
+from cbr_auditor.cbr.query import Filters, hides_resources, hides_siblings
 from cbr_auditor.cbr.tasks import failure_reasons
 from cbr_auditor.errors import ListingError
 from cbr_auditor.judge import Judge, ServerDisks
@@ -180,12 +180,20 @@ def _audit_target(
         inventory = take_inventory(client, recorder.rules, overrides, now)
         undecidable = inventory.undecidable(recorder.rules)
         plans = Plans(recorder.rules, overrides, target.project_id, inventory.vaults_by_id, without=undecidable)
-        judge = Judge(recorder, plans, now=now, waiting=waiting, server_disks=server_disks)
+        judge = Judge(
+            recorder,
+            plans,
+            now=now,
+            waiting=waiting,
+            server_disks=server_disks,
+            asks_replication="true" in target.filters.get("show_replication", ()),
+        )
         listing = Listing(lambda offset: client.list_page(offset, target.filters), in_flight=in_flight)
         for backups in listing.backups():
             judge.take(backups)
         resources = len(judge.resources)
-        judge.add_members(inventory.vaults)
+        hidden = hides_resources(target.filters)
+        judge.add_members(inventory.vaults, hidden and f"the backups that [listing] {hidden} leaves out")
         judge.finish(
             client.backup,
             lambda: failure_reasons(lambda offset: client.failed_tasks(offset, now - _TASKS_KEPT)),

@@ -44,6 +44,7 @@ class Judge:
         now: datetime,
         waiting: BackupSpool,
         server_disks: ServerDisks = "newest",
+        asks_replication: bool = False,
     ) -> None:
         self.resources: dict[str, Resource] = {}
         self.not_examined = 0
@@ -56,6 +57,8 @@ class Judge:
         self._now = now
         self._waiting = waiting
         self._server_disks = server_disks
+        self._asks_replication = asks_replication
+        self._unlisted: str | None = None
         self._by_resource = [index for index, rule in enumerate(recorder.rules) if rule.subject == "resource"]
         self._by_resource.sort(key=lambda index: not recorder.rules[index].supersedes)
         # Of resources, by rule, what a superseding rule has said already.
@@ -85,7 +88,14 @@ class Judge:
                 self._waiting.add((rules, needs, backup))
 
     def _resource(self, ident: str, name: str | None, kind: str | None) -> Resource:
-        return Resource(ident, name, kind, project_id=self._recorder.project_id, listed_at=self._now)
+        return Resource(
+            ident,
+            name,
+            kind,
+            project_id=self._recorder.project_id,
+            listed_at=self._now,
+            asks_replication=self._asks_replication,
+        )
 
     def _ask(self, plan: Plan, backup: Backup) -> tuple[int, int]:
         """Ask every rule about a backup; gives those that must be asked again, and what they need, as bit masks."""
@@ -110,8 +120,12 @@ class Judge:
                 self._recorder.crashed(index, backup, problem)
         return rules, needs
 
-    def add_members(self, vaults: list[Vault]) -> None:
-        """Tell resources which vaults they are members of; one that has no backup yet becomes known by this."""
+    def add_members(self, vaults: list[Vault], unlisted: str | None = None) -> None:
+        """Tell resources which vaults they are members of; one that has no backup yet becomes known by this.
+
+        `unlisted` says which backups of such a resource may exist without having been listed; None where all were.
+        """
+        self._unlisted = unlisted
         for vault in vaults:
             for member in vault.resources or ():
                 if member.id is None:
@@ -152,7 +166,7 @@ class Judge:
         if not self._by_resource:
             return later
         for resource in self.resources.values():
-            resource.unseen = unseen(resource.id)
+            resource.unseen = unseen(resource.id) or (None if resource.backups else self._unlisted)
             plan = self._plan_of(resource)
             for index in self._by_resource:
                 if index in plan.checks:

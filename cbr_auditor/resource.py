@@ -4,8 +4,8 @@ from datetime import datetime, timezone
 
 import msgspec
 
-from cbr_auditor.cbr.records import DOCUMENTED_STATUSES, SERVER, Backup
-from cbr_auditor.cbr.vaults import Vault
+from cbr_auditor.cbr.records import DOCUMENTED_STATUSES, SERVER, Backup, ReplicationRecord
+from cbr_auditor.cbr.vaults import Vault, VaultResource
 
 _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 _LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
@@ -62,14 +62,18 @@ class Resource(msgspec.Struct, gc=False):
     oldest_good_at: datetime | None = None
     newest_at: datetime | None = None
     """When the newest backup of any status was created."""
-    newest_automatic_at: datetime | None = None
-    """When the newest backup of any status was created that a policy made."""
+    automatic_at: dict[str | None, datetime] = {}
+    """When the newest backup of any status was created that a policy made, by the backup's vault."""
     failures: tuple[datetime, ...] = ()
     """When the newest failed backups were created, newest first, at most 20."""
     replicated_at: datetime | None = None
     """When the newest backup was created that has a successful replication record."""
+    replicated_to: dict[str | None, datetime] = {}
+    """The same by the region that the copy lies in."""
+    asks_replication: bool = False
+    """Whether the list was asked for replication records, which it leaves out otherwise (`show_replication`)."""
     shows_replication: bool = False
-    """Whether any of its backups has a replication record: the list has them only where it is asked for them."""
+    """Whether the list shows replication records, so that a backup without one was not copied."""
     vault_ids: tuple[str, ...] = ()
     """The vaults that hold its good backups."""
     unseen: str | None = None
@@ -121,8 +125,10 @@ class Resource(msgspec.Struct, gc=False):
         else:
             if self.newest_at is None or created > self.newest_at:
                 self.newest_at = created
-            if backup.auto_trigger and (self.newest_automatic_at is None or created > self.newest_automatic_at):
-                self.newest_automatic_at = created
+            if backup.auto_trigger:
+                automatic = self.automatic_at.get(backup.vault_id)
+                if automatic is None or created > automatic:
+                    self.automatic_at[backup.vault_id] = created
         if backup.status == "available":
             self._add_available(backup, created)
         else:
@@ -156,8 +162,8 @@ class Resource(msgspec.Struct, gc=False):
             self.newest_available_at = created
             self.newest_available = backup.id
             self.name = backup.resource_name or self.name
-        if backup.replication_records:
-            self._add_replication(backup, created)
+        if backup.replication_records or (self.asks_replication and backup.replication_records is not None):
+            self._add_replication(backup.replication_records, created)
         if good:
             self._add_good(backup, created)
         if not unclear:
@@ -187,12 +193,27 @@ class Resource(msgspec.Struct, gc=False):
         elif previous is None or place > (previous.created_at, previous.backup_id):
             self.previous_good = RestorePoint(created, backup.id, backup.resource_size)
 
-    def _add_replication(self, backup: Backup, created: datetime) -> None:
+    def _add_replication(self, records: list[ReplicationRecord], created: datetime) -> None:
         self.shows_replication = True
-        if any(record.status == "success" for record in backup.replication_records or ()) and (
-            self.replicated_at is None or created > self.replicated_at
-        ):
-            self.replicated_at = created
+        for record in records:
+            if record.status != "success":
+                continue
+            if self.replicated_at is None or created > self.replicated_at:
+                self.replicated_at = created
+            region = record.destination_region
+            if region not in self.replicated_to or created > self.replicated_to[region]:
+                self.replicated_to[region] = created
+
+    def newest_automatic_in(self, vault_id: str) -> datetime | None:
+        """When the newest backup was created that a policy made in this vault, or in one that CBR does not name."""
+        times = (self.automatic_at.get(vault_id), self.automatic_at.get(None))
+        return max((time for time in times if time is not None), default=None)
+
+    @property
+    def memberships(self) -> list[tuple[Vault, VaultResource]]:
+        """The vaults that back it up, each with what the vault says of it; none where its source is gone."""
+        found = [(vault, vault.member(self.id)) for vault in self.vaults if vault.makes_backups is not False]
+        return [(vault, member) for vault, member in found if member is not None and not member.is_leaving]
 
     def outlasts(self, backup: Backup) -> bool:
         """Whether a newer available backup of this resource expires later than `backup` (never counts as later)."""

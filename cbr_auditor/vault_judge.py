@@ -8,7 +8,7 @@ from statistics import median
 import msgspec
 
 from cbr_auditor.cbr.client import CbrClient
-from cbr_auditor.cbr.inventory import list_policies, list_tasks, list_vaults
+from cbr_auditor.cbr.inventory import Listed, list_policies, list_tasks, list_vaults
 from cbr_auditor.cbr.policies import Policy
 from cbr_auditor.cbr.tasks import Task
 from cbr_auditor.cbr.vaults import Vault
@@ -18,6 +18,7 @@ from cbr_auditor.plan import Plans
 from cbr_auditor.recorder import CRASHES, Recorder
 from cbr_auditor.rule import Rule
 from cbr_auditor.subject import Target, identify
+from cbr_auditor.text import one_line
 
 _FEWEST_TO_COMPARE = 3  # runs of the same job, before one of them is called unusual
 
@@ -27,6 +28,8 @@ class Inventory(msgspec.Struct):
 
     vaults: list[Vault] = []
     policies: list[Policy] = []
+    policies_unseen: str | None = None
+    """Which policies may exist without having been seen, or without saying what they are bound to."""
     refused: dict[str, ListingError] = {}
     """What could not be listed, `vaults` or `policies`, and why."""
     problems: list[str] = []
@@ -70,6 +73,7 @@ def take_inventory(client: CbrClient, rules: Sequence[Rule], overrides: Sequence
             policies = list_policies(client)
             inventory.policies = policies.records
             inventory.problems += policies.problems
+            inventory.policies_unseen = _unseen(policies)
         except ListingError as problem:
             _refuse(inventory, "policies", problem)
     _join(inventory, now)
@@ -82,6 +86,16 @@ def _refuse(inventory: Inventory, name: str, problem: ListingError) -> None:
         inventory.problems.append(f"The {name} could not be listed: {problem}")
 
 
+def _unseen(policies: Listed[Policy]) -> str | None:
+    """Which policies may be bound to a vault without its being known; None where all bindings are."""
+    if policies.problems:
+        return "the policies that could not be read"
+    for policy in policies.records:
+        if policy.vault_ids is None or "associated_vaults" in policy.unreadable:
+            return f"associated_vaults of policy {one_line(policy.label, 100)}"
+    return None
+
+
 def _join(inventory: Inventory, now: datetime) -> None:
     """Tell each vault its policies: CBR keeps them the other way round (`associated_vaults`)."""
     replace = msgspec.structs.replace
@@ -91,7 +105,13 @@ def _join(inventory: Inventory, now: datetime) -> None:
         for ident in policy.vault_ids or ():
             by_vault.setdefault(ident, []).append(policy)
     inventory.vaults = [
-        replace(vault, listed_at=now, policies=tuple(by_vault.get(vault.id, ()))) for vault in inventory.vaults
+        replace(
+            vault,
+            listed_at=now,
+            policies=tuple(by_vault.get(vault.id, ())),
+            policies_unseen=inventory.policies_unseen,
+        )
+        for vault in inventory.vaults
     ]
 
 

@@ -4,14 +4,16 @@ Field names and types: CBR API, "Querying the Policy List", tables 4 to 9; `full
 `enable_acceleration` and `policy_type` are Huawei Cloud's. No vault names its policies: they name their vaults.
 """
 
+import functools
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from cbr_auditor.cbr.loose import (
     Fields,
     read_flag,
+    read_object,
     read_text,
     read_time,
     read_whole,
@@ -19,8 +21,11 @@ from cbr_auditor.cbr.loose import (
 from cbr_auditor.cbr.records import UTC
 from cbr_auditor.cbr.rows import RecordPage, read_rows
 
+if TYPE_CHECKING:
+    from cbr_auditor.cbr.schedule import Schedule
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One policy. Times are aware and in UTC; a missing key and null are both None."""
 
     id: str
@@ -28,6 +33,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool | None = None
     operation_type: str | None = None
     """`backup` or `replication`."""
+    has_definition: bool = True
+    """Whether CBR gave its `operation_definition`, so that what is absent there is left out on purpose."""
     retention_duration_days: int | None = None
     """-1: days end nothing. With `max_backups` absent or -1 too, backups are kept for ever."""
     max_backups: int | None = None
@@ -62,6 +69,49 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         """Its name as a person knows it, else its id."""
         return self.name or self.id
 
+    @property
+    def is_bound(self) -> bool | None:
+        """Whether it is bound to any vault; None where CBR does not say."""
+        if not self.vault_ids and (self.vault_ids is None or "associated_vaults" in self.unreadable):
+            return None
+        return bool(self.vault_ids)
+
+    @property
+    def in_force(self) -> bool | None:
+        """Whether it runs for any vault, being enabled and bound; None where CBR does not say."""
+        if self.enabled is False or self.is_bound is False:
+            return False
+        return None if self.enabled is None or self.is_bound is None else True
+
+    @property
+    def keeps_forever(self) -> bool | None:
+        """Whether neither days nor number end its backups; None where CBR does not say."""
+        limits = (self.retention_duration_days, self.max_backups)
+        if any(limit is not None and limit > 0 for limit in limits):
+            return False
+        odd = any(limit not in {None, -1} for limit in limits)
+        return None if odd or not self.has_definition or self._hides("retention_duration_days", "max_backups") else True
+
+    @property
+    def kept_backups(self) -> int | None:
+        """How many backups of a resource it keeps, the long-term ones included; None where number ends nothing."""
+        if self.max_backups is None or self.max_backups <= 0:
+            return None
+        more = (self.day_backups, self.week_backups, self.month_backups, self.year_backups)
+        return self.max_backups + sum(number for number in more if number is not None and number > 0)
+
+    @functools.cached_property
+    def schedule(self) -> "Schedule":
+        """When it runs."""
+        from cbr_auditor.cbr.schedule import Schedule  # noqa: PLC0415  # dateutil is loaded only where a rule asks
+
+        return Schedule(self.patterns, self.start_time)
+
+    def _hides(self, *keys: str) -> bool:
+        """Whether one of these parts of its definition, or all of it, cannot be read."""
+        named = {"operation_definition", *(f"operation_definition.{key}" for key in keys)}
+        return not named.isdisjoint(self.unreadable)
+
 
 def read_policies(body: bytes) -> RecordPage[Policy]:
     """Read an answer of `GET /policies`.
@@ -81,6 +131,7 @@ def _policy(ident: str, fields: Fields) -> Policy:
         name=fields.get("name", read_text),
         enabled=fields.get("enabled", read_flag),
         operation_type=fields.get("operation_type", read_text),
+        has_definition=fields.get("operation_definition", read_object) is not None,
         retention_duration_days=definition.get("retention_duration_days", read_whole),
         max_backups=definition.get("max_backups", read_whole),
         day_backups=definition.get("day_backups", read_whole),

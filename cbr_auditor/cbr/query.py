@@ -48,6 +48,8 @@ _KNOWN = {*_VALUES, *_FREE_TEXT, *_FLAGS, *_TIMES, "used_percent"}
 
 # Filters that keep or drop a protected resource as a whole: its backups stay together.
 _WHOLE_RESOURCE = {"resource_id", "resource_type", "resource_az", "enterprise_project_id", "dec"}
+# It adds to what is shown of a backup.
+_HIDES_NOTHING = {"show_replication"}
 
 
 def read_filters(table: dict[str, Any]) -> Filters:
@@ -60,8 +62,13 @@ def read_filters(table: dict[str, Any]) -> Filters:
 
 def hides_siblings(filters: Filters) -> str | None:
     """The filters that can leave out some backups of a resource and list others; None where none does."""
-    names = sorted(set(filters) - _WHOLE_RESOURCE)
+    names = sorted(set(filters) - _WHOLE_RESOURCE - _HIDES_NOTHING)
     return ", ".join(names) or None
+
+
+def hides_resources(filters: Filters) -> str | None:
+    """The filters that can leave out every backup of a resource; None where none does."""
+    return ", ".join(sorted(set(filters) - _HIDES_NOTHING)) or None
 
 
 def _values(key: str, value: Any) -> list[str]:

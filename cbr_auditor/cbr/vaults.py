@@ -52,6 +52,11 @@ class VaultResource(msgspec.Struct, frozen=True, kw_only=True):
         """Its name as a person knows it, else its id."""
         return self.name or self.id or "a resource without id"
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether nothing is backed up any more, because its source is gone or it is being removed."""
+        return self.protect_status in {"deleted", "removing"}
+
 
 class Vault(msgspec.Struct, frozen=True, kw_only=True):
     """One vault. Times are aware and in UTC; a missing key and null are both None."""
@@ -89,6 +94,8 @@ class Vault(msgspec.Struct, frozen=True, kw_only=True):
     """Fields, by their path, that held something which is neither null nor readable, wholly or in part."""
     policies: tuple[Policy, ...] = ()
     """The policies that are bound to it; filled only for rules that list policies."""
+    policies_unseen: str | None = None
+    """Which policies may be bound to it without being among `policies`; None where all are known."""
     listed_at: datetime = datetime.min.replace(tzinfo=UTC)
     """When the audit began."""
 
@@ -98,11 +105,20 @@ class Vault(msgspec.Struct, frozen=True, kw_only=True):
         return self.name or self.id
 
     @property
+    def makes_backups(self) -> bool | None:
+        """Whether policies back resources up into it: not where it takes copies; None where CBR does not say."""
+        return None if self.protect_type is None else self.protect_type not in {"replication", "hybrid"}
+
+    @property
     def used_percent(self) -> float | None:
         """How full it is; None where its size or what is used is not known."""
         if self.used_mib is None or not self.size_gib or self.size_gib < 0:
             return None
         return self.used_mib / 1024 / self.size_gib * 100
+
+    def member(self, resource_id: str) -> VaultResource | None:
+        """The resource of this id, where it is in the vault."""
+        return next((member for member in self.resources or () if member.id == resource_id), None)
 
 
 def read_vaults(body: bytes) -> RecordPage[Vault]:
