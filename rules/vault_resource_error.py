@@ -1,0 +1,41 @@
+"""Vault cannot protect a resource.
+
+CBR says that the resource's association with the vault is in error: it is not backed up until that is mended.
+
+Read the resource's tasks, then associate it again. To dissociate it deletes all its backups: copy or restore what you
+need before.
+
+API: POST /v3/{project_id}/vaults/{vault_id}/addresources with the resource's id and type.
+
+Limits: a resource whose source is gone (deleted) is no error: its backups are kept. A vault that takes copies says
+nothing of its resources.
+"""
+
+from cbr_auditor.rule import Severity, Unknown, Vault
+
+severity = Severity.HIGH
+controls = (
+    "bsi-c5-2020:OPS-07",
+    "nis2-2024-2690:4.2.5",
+    "nist-csf-2.0:PR.DS-11",
+    "nist-800-53r5:CA-7",
+    "soc2-2017:A1.2",
+)
+reference = "CBR API, Querying the Vault List: resources, protect_status"
+_WELL = {"available", "protecting", "restoring", "removing", "deleted"}
+_SHOWN = 5
+
+
+def check(vault: Vault) -> str | Unknown | None:
+    """Fail where a resource of a vault has the `protect_status` error."""
+    members = vault.resources or ()
+    failed = [member.label for member in members if member.protect_status == "error"]
+    if failed:
+        more = f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+        return f"the vault cannot protect {', '.join(failed[:_SHOWN])}{more}"
+    if vault.makes_backups is False:
+        return None
+    if vault.resources is None or "resources" in vault.unreadable:
+        return Unknown("resources")
+    unclear = [member.label for member in members if member.protect_status not in _WELL]
+    return Unknown(f"a protect_status that is known of {', '.join(unclear[:_SHOWN])}") if unclear else None
