@@ -6,18 +6,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from cbr_auditor.catalogue import Catalogue
 from cbr_auditor.clock import Deadline, SystemClock
+from cbr_auditor.control import read_controls
 from cbr_auditor.errors import AuditorError, SettingsError
-from cbr_auditor.rule_commands import settings_of
+from cbr_auditor.layout import resource_folder
+from cbr_auditor.plan import Plans
+from cbr_auditor.rule import Rule
+from cbr_auditor.rule_commands import option_source, settings_of
 from cbr_auditor.rule_page import shown
 from cbr_auditor.run import catalogue_of, targets_of
 from cbr_auditor.settings import Settings
+from cbr_auditor.subject import Identity
 from cbr_auditor.text import one_line
 
 _SECONDS = 60.0  # for the one request
 _RECORDS = {"backup": "backups", "vault": "vaults", "policy": "policies", "task": "operation-logs"}
 _SHORTEST_ID = 6
+
+
+class _Findings(msgspec.Struct):
+    """What is read of report.json."""
+
+    findings: list[dict[str, Any]]
+    waived: list[dict[str, Any]] = []
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,20 +56,21 @@ def main(arguments: argparse.Namespace) -> int:
 def _find(ident: str, path: Path) -> dict[str, Any]:
     wanted = ident if ident.startswith("sha256:") else f"sha256:{ident}"
     try:
-        report = json.loads(path.read_bytes())
-    except (OSError, ValueError) as problem:
-        raise SettingsError(f"{path} cannot be read: {problem}", "Name the report.json of a run by --report.") from None
+        report = msgspec.json.decode(path.read_bytes(), type=_Findings)
+    except OSError as problem:
+        raise SettingsError(
+            f"{path} cannot be read: {problem.strerror}", "Name the report.json of a run by --report."
+        ) from None
+    except msgspec.MsgspecError as problem:
+        raise SettingsError(f"{path} is no report: {problem}", "Name the report.json of a run by --report.") from None
     if len(wanted) < len("sha256:") + _SHORTEST_ID:
         raise SettingsError(f"{ident!r} is too short for a finding's id", f"Give {_SHORTEST_ID} characters or more.")
-    found = [
-        finding for finding in [*report["findings"], *report.get("waived", [])] if finding["id"].startswith(wanted)
-    ]
+    found = [finding for finding in (*report.findings, *report.waived) if finding["id"].startswith(wanted)]
     if not found:
         raise SettingsError(f"{path} has no finding {ident!r}", "Copy the id from report.json or findings.csv.")
     if len(found) > 1:
         raise SettingsError(f"{len(found)} findings of {path} begin with {ident!r}", "Give more of the id.")
-    finding: dict[str, Any] = found[0]
-    return finding
+    return found[0]
 
 
 def _about(finding: dict[str, Any]) -> Iterator[str]:
@@ -76,15 +91,28 @@ def _rule(finding: dict[str, Any], catalogue: Catalogue) -> Iterator[str]:
     yield f"{rule.title}. {rule.why}"
     yield f"What to do: {rule.advice}"
     yield ""
-    yield "Options in force:"
-    for option in rule.options:
-        source = catalogue.sources.get((ident, option.name), "the rule's default")
-        yield f"  {option.name} = {shown(rule.values[option.name])} ({source})"
-    for override in catalogue.overrides:
-        if override.off or ident in override.rules:
-            yield f"  {override.place} changes them for {override.label}"
+    yield from _options(finding, rule, catalogue)
     yield "Supports evidence for:"
-    yield from (f"  {control}" for control in rule.controls)
+    controls = read_controls(resource_folder("rules"))
+    yield from (f"  {control:30} {controls.title(control)}" for control in rule.controls)
+
+
+def _options(finding: dict[str, Any], rule: Rule, catalogue: Catalogue) -> Iterator[str]:
+    """The options that judge what the finding is about, each with where it comes from."""
+    names = {key: finding.get(key) for key in ("resource_id", "resource_name", "resource_type", "vault_id")}
+    who = Identity(finding.get("subject_id") or "", finding.get("subject_name"), **names)
+    plan = Plans(catalogue.rules, catalogue.overrides, finding["project_id"], {}).for_subject(who)
+    index = next((index for index, other in enumerate(catalogue.rules) if other.id == rule.id), None)
+    if index is None or index not in plan.values:
+        yield "The rule is off for it now."
+        return
+    yield "Options in force:" if rule.options else "It has no options."
+    for option in rule.options:
+        source = option_source(rule, option.name, plan.overrides, catalogue)
+        yield f"  {option.name} = {shown(plan.values[index][option.name])} ({source})"
+    for override in catalogue.overrides:
+        if override.lists_vaults and (override.off or rule.id in override.rules):
+            yield f"  {override.place} may change that: it selects by vaults, which were not listed here"
 
 
 def _record(finding: dict[str, Any], settings: Settings) -> Iterator[str]:

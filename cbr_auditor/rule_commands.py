@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cbr_auditor.catalogue import Catalogue
 from cbr_auditor.clock import SystemClock
+from cbr_auditor.control import read_controls
 from cbr_auditor.errors import RuleError, SettingsError
 from cbr_auditor.layout import resource_folder
 from cbr_auditor.override import Override
@@ -69,7 +70,7 @@ def rules(arguments: argparse.Namespace) -> int:
     for ident in arguments.what:
         if ident not in catalogue.known:
             raise RuleError(f"there is no rule {one_line(repr(ident), 80)}", did_you_mean(ident, catalogue.known))
-        print(page(catalogue.known[ident], profiles_of(catalogue)))
+        print(page(catalogue.known[ident], profiles_of(catalogue), read_controls(resource_folder("rules"))))
         print("\n".join(_in_force(catalogue, ident)))
     return 0
 
@@ -98,7 +99,7 @@ def _in_force(catalogue: Catalogue, ident: str) -> Iterator[str]:
         return
     yield f"On, severity {rule.severity.value} (profile {catalogue.profile})."
     for option in rule.options:
-        source = catalogue.sources.get((ident, option.name), "the rule's default")
+        source = option_source(rule, option.name, (), catalogue)
         yield f"- {option.name} = {shown(rule.values[option.name])}: {source}"
 
 
@@ -170,13 +171,25 @@ def _applies(
             yield f"  {rule.id:33} off"
             continue
         options = " ".join(
-            f"{option.name}={shown(plan.values[index][option.name])}{_source(rule, option.name, plan.overrides)}"
+            f"{option.name}={shown(plan.values[index][option.name])}{_from_override(rule, option.name, plan.overrides)}"
             for option in rule.options
         )
         waiver = waivers.match(rule.id, project, name)
         yield f"  {rule.id:33} {options}{f' waived until {waiver.expires}' if waiver else ''}".rstrip()
 
 
-def _source(rule: Rule, option: str, overrides: tuple[Override, ...]) -> str:
+def _from_override(rule: Rule, option: str, overrides: tuple[Override, ...]) -> str:
+    place = _override_of(rule, option, overrides)
+    return f" ({place.removeprefix('auditor.toml, ')})" if place else ""
+
+
+def _override_of(rule: Rule, option: str, overrides: tuple[Override, ...]) -> str | None:
+    """The place of the override that has the last word about an option; None where none speaks of it."""
     places = [override.place for override in overrides if option in (override.rules.get(rule.id) or {})]
-    return f" ({places[-1].removeprefix('auditor.toml, ')})" if places else ""
+    return places[-1] if places else None
+
+
+def option_source(rule: Rule, option: str, overrides: tuple[Override, ...], catalogue: Catalogue) -> str:
+    """Where an option's value comes from: an override that applies, auditor.toml, the profile, or the rule itself."""
+    default = catalogue.sources.get((rule.id, option), "the rule's default")
+    return _override_of(rule, option, overrides) or default
