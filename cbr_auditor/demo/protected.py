@@ -78,6 +78,7 @@ class Vault:
     smn_notify: bool | None = True
     bind_rules: Mapping[str, str] = field(default_factory=dict)
     status: str = "available"
+    takes_copies: bool = False
 
     @property
     def id(self) -> str:
@@ -186,13 +187,25 @@ VAULTS = (
         "2024-02-11T09:14:55.948181",
         range(0),
         3,
-        (replace(server("dev-lab-01", 40), protect_status=None),),
+        (server("dev-lab-01", 40),),
         {"owner": "apps", "tier": "bronze"},
         locked=False,
         status="error",
     ),
     Vault(
         "vault-archive", DISK, 1000, "2024-08-03T07:45:12.330918", range(0), 0, (), {"owner": "files", "tier": "gold"}
+    ),
+    # What another region's vault is copied to; CBR says nothing about how its members are.
+    Vault(
+        "vault-copies-from-nl",
+        SERVER,
+        400,
+        "2023-09-05T08:21:16.067222",
+        range(0),
+        0,
+        (replace(server("nl-portal-01", 40), protect_status=None),),
+        {"owner": "platform", "tier": "gold"},
+        takes_copies=True,
     ),
 )
 

@@ -33,6 +33,7 @@ def vault_row(vault: Vault, members: Iterable[Protected], rows: Iterable[Row]) -
             held[row["resource_id"]] = held.get(row["resource_id"], 0) + 1
     resources = [_member(resource, held.get(resource.id, 0)) for resource in members]
     object_type, spec = _KINDS[vault.type]
+    protect_type = "replication" if vault.takes_copies else "backup"
     row = {
         "id": vault.id,
         "name": vault.name,
@@ -51,16 +52,16 @@ def vault_row(vault: Vault, members: Iterable[Protected], rows: Iterable[Row]) -
         "threshold": 80,
         "user_id": _USER_ID,
         "billing": {
-            "allocated": sum(resource["size"] for resource in resources),
+            "allocated": 0 if vault.takes_copies else sum(resource["size"] for resource in resources),
             "cloud_type": "public",
             "consistent_level": "crash_consistent",
             "frozen_scene": None,
             "charging_mode": "post_paid",
             "order_id": None,
             "product_id": None,
-            "protect_type": "backup",
+            "protect_type": protect_type,
             "object_type": object_type,
-            "spec_code": f"vault.backup.{spec}.normal",
+            "spec_code": f"vault.{protect_type}.{spec}.normal",
             "is_multi_az": False,
             "is_double_az": False,
             "used": sum(resource["backup_size"] for resource in resources),
@@ -153,7 +154,7 @@ def _policy(name: str, vault_name: str | None, pattern: str, *, days: int, enabl
 
 def _replication(name: str, vault_name: str, pattern: str) -> Row:
     """A policy that copies each new backup to a vault in another region."""
-    row = _policy(name, vault_name, pattern, days=30)
+    row = _policy(name, vault_name, pattern, days=7)
     del row["operation_definition"]["full_backup_interval"]
     row["operation_type"] = "replication"
     row["operation_definition"] |= {

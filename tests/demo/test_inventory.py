@@ -47,7 +47,7 @@ def test_a_vault_has_the_keys_that_were_recorded_and_two_say_less(tenant: Tenant
         for member in vault["resources"]:
             assert set(row["resources"][0]) - set(member) <= {"extra_info"}
     members = [member for vault in tenant.vaults for member in vault["resources"]]
-    assert [member["name"] for member in members if "extra_info" not in member] == ["dev-lab-01"]
+    assert [member["name"] for member in members if "extra_info" not in member] == ["nl-portal-01"]
 
 
 @pytest.mark.parametrize("now", MOMENTS)
@@ -59,7 +59,7 @@ def test_a_vault_lists_what_it_protects_and_counts_its_backups(now: datetime) ->
     assert {pair: member["backup_count"] for pair, member in listed.items() if member["backup_count"]} == counted
     assert {(row["vault_id"], row["resource_id"]) for row in tenant.backups} <= set(listed)
     never = {member["name"] for member in listed.values() if not member["backup_count"]}
-    assert never == {"proxy-dmz-01", "dev-lab-01"}
+    assert never == {"proxy-dmz-01", "dev-lab-01", "nl-portal-01"}
 
 
 def test_what_a_vault_uses_is_in_mb_and_what_it_has_in_gb(tenant: Tenant) -> None:
@@ -71,7 +71,10 @@ def test_what_a_vault_uses_is_in_mb_and_what_it_has_in_gb(tenant: Tenant) -> Non
     assert max(percent.values()) < 80
     for vault in tenant.vaults:
         assert vault["billing"]["used"] == sum(member["backup_size"] for member in vault["resources"])
-        assert vault["billing"]["allocated"] == sum(member["size"] for member in vault["resources"])
+        copies = vault["billing"]["protect_type"] == "replication"
+        assert copies == (vault["name"] == "vault-copies-from-nl")
+        allocated = 0 if copies else sum(member["size"] for member in vault["resources"])
+        assert vault["billing"]["allocated"] == allocated
 
 
 def test_vaults_show_every_kind_of_lock_tag_notification_and_state(tenant: Tenant) -> None:
@@ -83,6 +86,7 @@ def test_vaults_show_every_kind_of_lock_tag_notification_and_state(tenant: Tenan
         "vault-crm-legacy": False,
         "vault-dev-lab": False,
         "vault-archive": True,
+        "vault-copies-from-nl": True,
     }
     assert [vault["name"] for vault in tenant.vaults if vault.get("smn_notify") is False] == ["vault-apps-weekly"]
     assert [vault["name"] for vault in tenant.vaults if not vault["tags"]] == ["vault-crm-legacy"]
@@ -95,7 +99,7 @@ def test_vaults_show_every_kind_of_lock_tag_notification_and_state(tenant: Tenan
 def test_members_are_in_every_state_and_some_leave_disks_out(tenant: Tenant) -> None:
     members = [member for vault in tenant.vaults for member in vault["resources"]]
     odd = {member["name"]: member["protect_status"] for member in members if member["protect_status"] != "available"}
-    assert odd == {"build-agent-07": "deleted", "migration-scratch": "error", "dev-lab-01": None}
+    assert odd == {"build-agent-07": "deleted", "migration-scratch": "error", "nl-portal-01": None}
     left_out = {member["name"] for member in members if (member.get("extra_info") or {}).get("exclude_volumes")}
     assert left_out == {"jenkins-master", "crm-app-01"}
 
@@ -113,12 +117,15 @@ def test_a_policy_has_the_keys_that_were_recorded(tenant: Tenant) -> None:
 def test_policies_show_every_kind_of_retention_binding_and_state(tenant: Tenant) -> None:
     policies = by_name(tenant.policies)
     bound = {vault["vault_id"] for policy in tenant.policies for vault in policy["associated_vaults"]}
-    assert [vault["name"] for vault in tenant.vaults if vault["id"] not in bound] == ["vault-crm-legacy"]
+    assert [vault["name"] for vault in tenant.vaults if vault["id"] not in bound] == [
+        "vault-crm-legacy",
+        "vault-copies-from-nl",
+    ]
     assert [name for name, policy in policies.items() if not policy["enabled"]] == ["policy-dev-lab"]
     assert [name for name, policy in policies.items() if not policy["associated_vaults"]] == ["policy-crm-daily"]
     days = {name: policy["operation_definition"]["retention_duration_days"] for name, policy in policies.items()}
     assert [name for name, kept in days.items() if kept == -1] == ["policy-archive"]
-    assert [name for name, kept in days.items() if 0 < kept < 7] == ["policy-dev-lab"]
+    assert {name for name, kept in days.items() if 0 < kept < 14} == {"policy-dev-lab", "policy-copy-to-nl"}
     copies = policies["policy-copy-to-nl"]
     assert copies["operation_type"] == "replication"
     assert copies["associated_vaults"][0]["destination_vault_id"] not in {vault["id"] for vault in tenant.vaults}
@@ -200,7 +207,7 @@ def test_tasks_are_of_every_kind_and_most_went_well(tenant: Tenant) -> None:
         ("backup", "failed"): 4,
         ("backup", "running"): 2,
         ("backup", "skipped"): 7,
-        ("replication", "timeout"): 1,
+        ("replication", "timeout"): 3,
         ("restore", "success"): 1,
         ("delete", "success"): 14,
         ("remove_resource", "success"): 1,
