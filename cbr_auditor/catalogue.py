@@ -20,6 +20,11 @@ DEFAULT_PROFILE = "essential"
 ENTRY_POINTS = "cbr_auditor.rules"
 """The group under which a package names one of its packages, whose files are rules."""
 
+RESERVED = frozenset(
+    {"resource-vanished", "resource-backup-count-drop", "backup-deleted-early", "backup-retention-shortened"}
+)
+"""Ids of rules to come, which compare a run with earlier ones: a rule of that id would one day stand twice."""
+
 Tables = Mapping[str, Mapping[str, Any]]
 
 
@@ -34,6 +39,11 @@ class RuleFiles(Mapping[str, Rule]):
                 raise RuleError(f"the rules folder {folder} does not exist", "Check AUDITOR_RULES_FOLDER.")
             for path in sorted(folder.glob("[!_]*.py")):
                 ident = path.stem.replace("_", "-")
+                if ident in RESERVED:
+                    raise RuleError(
+                        f"the rule {path} has the id {ident}, which is kept for a rule of ours to come",
+                        "Give its file another name.",
+                    )
                 if ident in self.paths:
                     raise RuleError(
                         f"the rule {ident} stands twice: {self.paths[ident]} and {path}", "Rename one of them."
@@ -58,7 +68,7 @@ class RuleFiles(Mapping[str, Rule]):
 class Catalogue(msgspec.Struct, frozen=True):
     """The rules of a run."""
 
-    known: Mapping[str, Rule]
+    known: RuleFiles
     """Every rule, on or off, with its options at their defaults."""
     rules: Sequence[Rule]
     """Those that are on, worst severity first, with the options in force."""
@@ -66,6 +76,14 @@ class Catalogue(msgspec.Struct, frozen=True):
     profile: str
     sources: Mapping[tuple[str, str], str]
     """Where a rule's option got its value, by rule and option; a missing one is the rule's own default."""
+    frameworks: tuple[str, ...] = ()
+    """Those that the profile is about."""
+
+    @property
+    def controls_off(self) -> dict[str, tuple[str, ...]]:
+        """The controls of our rules that are not on. An operator's file that is off is not run to learn its own."""
+        ours = resource_folder("rules")
+        return {ident: self.known[ident].controls for ident in self.off if self.known.paths[ident].parent == ours}
 
     @property
     def off(self) -> list[str]:
@@ -100,7 +118,7 @@ def load_catalogue(
         _configured(known[ident], chosen, tables or {}, sources, everywhere=ident in chosen.on)
         for ident in chosen.on | asked
     ]
-    return Catalogue(known, _in_order(rules), read, profile, sources)
+    return Catalogue(known, _in_order(rules), read, profile, sources, chosen.frameworks)
 
 
 def load_rules(folders: Iterable[Path], tables: Tables | None = None) -> list[Rule]:

@@ -5,7 +5,16 @@ from typing import TypeVar
 
 import msgspec
 
-from cbr_auditor.report import AcceptedGroup, Report, RuleGroup, RuleResult, TargetCoverage, WaiverState
+from cbr_auditor.report import (
+    RESULTS,
+    AcceptedGroup,
+    FrameworkResult,
+    Report,
+    RuleGroup,
+    RuleResult,
+    TargetCoverage,
+    WaiverState,
+)
 from cbr_auditor.text import one_line
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -75,6 +84,7 @@ def excerpt(report: Report, room: Room) -> Report:
             for group, most in zip(report.accepted[: room.items], accepted, strict=False)
         ],
         rules=[_rule(rule, room) for rule in report.rules[: room.rules]] + _other_rules(report.rules[room.rules :]),
+        frameworks=_frameworks(report.frameworks, room),
         timezone=report.timezone,
     )
 
@@ -165,6 +175,16 @@ def _other_waivers(waivers: list[WaiverState], room: Room) -> list[WaiverState]:
             matched=sum(waiver.matched for waiver in rest),
         )
     ]
+
+
+def _frameworks(frameworks: list[FrameworkResult], room: Room) -> list[FrameworkResult]:
+    """The frameworks without their clauses, which are counted; those beyond are summed up."""
+    shown = [msgspec.structs.replace(_clean(one, room), clauses=[]) for one in frameworks[: room.items]]
+    rest = frameworks[room.items :]
+    if rest:
+        results = {word: sum(one.results[word] for one in rest) for word in RESULTS}
+        shown.append(FrameworkResult("", f"{len(rest):,} more frameworks", "", "", "", results, []))
+    return shown
 
 
 def _targets(coverage: list[TargetCoverage], room: Room) -> list[TargetCoverage]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import functools
 import io
 import re
 import shutil
@@ -193,6 +194,10 @@ def _member(key: str, value: Any) -> bytes:
     return b'"' + key.encode() + b'": ' + msgspec.json.encode(value)
 
 
+def _write_text(content: str, path: Path) -> None:
+    path.write_bytes(content.encode("utf-8", "replace"))
+
+
 class ReportFolder:
     """The report's files in the operator's folder. One that cannot be written is a channel that failed."""
 
@@ -202,8 +207,8 @@ class ReportFolder:
         self._json: JsonFile | None = None
         self._failed: Delivery | None = None
 
-    def write(self, report: Report, table: Path, listing: Path, html: str, text: str) -> None:
-        """Write report.json, findings.csv, report.html and report.txt; none keeps the others from being written."""
+    def write(self, report: Report, table: Path, listing: Path, html: str, text: str, controls: str) -> None:
+        """Write report.json, findings.csv and what people read; no file keeps the others from being written."""
 
         def write_json(partial: Path) -> None:
             self._json = JsonFile(partial)
@@ -211,8 +216,8 @@ class ReportFolder:
 
         self._place("report.json", write_json)
         self._place("findings.csv", lambda partial: shutil.copyfile(table, partial))
-        self._place("report.html", lambda partial: partial.write_bytes(html.encode("utf-8", "replace")))
-        self._place("report.txt", lambda partial: partial.write_bytes(text.encode("utf-8", "replace")))
+        for name, content in (("report.html", html), ("report.txt", text), ("controls.html", controls)):
+            self._place(name, functools.partial(_write_text, content))
 
     def finish(self, report: Report) -> None:
         """Put into report.json what became of the deliveries, and into the report what became of the files."""

@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 
 from cbr_auditor.auditor_toml import check_keys, read_toml, texts_of
+from cbr_auditor.control import split
 from cbr_auditor.errors import RuleError
 from cbr_auditor.pattern import matches
 from cbr_auditor.rule import Rule
 from cbr_auditor.rule_table import options_of
 from cbr_auditor.suggestion import did_you_mean
 
-_KEYS = ("title", "extends", "rules", "without", "options")
+_KEYS = ("title", "extends", "frameworks", "rules", "without", "options")
 
 
 class Profile(msgspec.Struct):
@@ -26,6 +27,8 @@ class Profile(msgspec.Struct):
     on: set[str]
     options: dict[str, dict[str, tuple[Any, str]]]
     """Of each rule, its options' values and which profile said so."""
+    frameworks: tuple[str, ...] = ()
+    """Those that it is about: every rule behind one of their clauses is on."""
 
 
 def built_in_profiles(folder: Path) -> dict[str, Any]:
@@ -36,7 +39,8 @@ def built_in_profiles(folder: Path) -> dict[str, Any]:
 def resolve(name: str, tables: Mapping[str, Any], ours: Mapping[str, Any], rules: Mapping[str, Rule]) -> Profile:
     """The profile of this name: of auditor.toml's `tables`, else of `ours`.
 
-    Raises `RuleError` for a name, a rule, an option or a pattern that is not known, and a profile that extends itself.
+    Raises `RuleError` for a name, a framework, a rule, an option or a pattern that is not known, and a profile that
+    extends itself.
     """
     for own in tables:
         if own in ours:
@@ -60,10 +64,14 @@ def _resolve(
         profile.on |= above.on
         for ident, options in above.options.items():
             profile.options.setdefault(ident, {}).update(options)
+        profile.frameworks += above.frameworks
+    own = texts_of(place, table, "frameworks")
+    profile.frameworks = (*own, *profile.frameworks)
+    profile.on |= _behind(place, own, rules)
     profile.on |= _named(place, "rules", texts_of(place, table, "rules"), rules)
     profile.on -= _named(place, "without", texts_of(place, table, "without"), rules)
     options_table = table.get("options", {})
-    check_keys(f"{place} options", options_table, list(options_table))
+    check_keys(f"{place} options", options_table, None)
     for ident, values in options_table.items():
         where = f"auditor.toml, [profiles.{name}.options.{ident}]"
         if ident not in rules:
@@ -72,6 +80,22 @@ def _resolve(
         _, read = options_of(where, rules[ident], values)
         profile.options.setdefault(ident, {}).update({key: (value, f"profile {name}") for key, value in read.items()})
     return profile
+
+
+def _behind(place: str, frameworks: tuple[str, ...], rules: Mapping[str, Rule]) -> set[str]:
+    """The rules that are evidence for a clause of these frameworks."""
+    if not frameworks:
+        return set()
+    behind: dict[str, set[str]] = {}
+    for ident in rules:
+        for control in rules[ident].controls:
+            behind.setdefault(split(control)[0], set()).add(ident)
+    for framework in frameworks:
+        if framework not in behind:
+            raise RuleError(
+                f"{place} frameworks: no rule is behind {framework!r}", did_you_mean(framework, filter(None, behind))
+            )
+    return set().union(*(behind[framework] for framework in frameworks))
 
 
 def _named(place: str, key: str, patterns: tuple[str, ...], rules: Mapping[str, Rule]) -> set[str]:

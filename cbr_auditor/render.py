@@ -30,6 +30,7 @@ from cbr_auditor.text import clip, one_line
 
 PAGE = "report.html.j2"
 PLAIN = "report.txt.j2"
+CONTROLS = "controls.html.j2"
 
 _LARGEST = 95_000  # bytes; Gmail clips a mail's HTML at about 102 KB and counts some of its encoding
 _LONGEST_VALUE = 5_000
@@ -101,6 +102,13 @@ class Renderer:
         """
         text = self._fitting(PLAIN, self._text, report)
         return _BLANK_LINES.sub("\n\n", text).strip() + "\n"
+
+    def controls(self, report: Report) -> str:
+        """The page about frameworks and clauses: a file, so it may be of any size and shows all.
+
+        Raises `ReportError`.
+        """
+        return self._render(CONTROLS, self._html, report)
 
     def environment(self, escape: Callable[[str], str] | None = None) -> jinja2.Environment:
         """An environment that passes every value that is not marked safe through `escape`, for HTML where None."""

@@ -149,6 +149,68 @@ class WaiverState(msgspec.Struct):
     matched: int
 
 
+RESULTS = {
+    "findings": "with findings",
+    "undecided": "undecided",
+    "not_assessed": "not assessed",
+    "waived": "waived",
+    "partly_assessed": "no finding, in part",
+    "no_finding": "no finding",
+}
+"""What can become of a clause, worst first, and how people say it."""
+
+
+class ClauseResult(msgspec.Struct):
+    """One clause of a framework and what this run is evidence for. Counts are those of all rules behind it."""
+
+    id: str
+    title: str
+    """In our own words."""
+    result: str
+    """One of `RESULTS`: `waived` where a waiver accepts every finding, `partly_assessed` where there was none but not
+    all was assessed, `no_finding` only where all was."""
+    rules: list[str]
+    """The rules behind it that were on, worst severity first."""
+    rules_off: list[str]
+    """Those that were not."""
+    findings: int
+    undecided: int
+    errors: int
+    waived: int
+    not_assessed: list[str]
+    """What keeps the answer from being a plain one, a sentence each."""
+
+    @property
+    def said(self) -> str:
+        """The result as people say it, with the count that matters."""
+        if self.result == "findings":
+            return f"findings: {self.findings:,}"
+        if self.result == "undecided":
+            return f"undecided: {self.undecided + self.errors:,}"
+        return f"waived: {self.waived:,}" if self.result == "waived" else RESULTS[self.result]
+
+
+class FrameworkResult(msgspec.Struct):
+    """A framework and its clauses."""
+
+    id: str
+    """As in a rule's controls, before the colon; empty for controls that have none."""
+    name: str
+    edition: str
+    source: str
+    """The document, its publisher and its edition."""
+    note: str
+    """What a reader should know about it."""
+    results: dict[str, int]
+    """How many clauses have each result, all always present, worst first."""
+    clauses: list[ClauseResult]
+
+    @property
+    def said(self) -> str:
+        """Its clauses by result: 2 with findings; 1 undecided."""
+        return "; ".join(f"{count:,} {RESULTS[word]}" for word, count in self.results.items() if count)
+
+
 class TargetCoverage(msgspec.Struct):
     """What was and was not seen of one project in one region."""
 
@@ -231,6 +293,9 @@ class Report(msgspec.Struct):
     """Every waiver, those first that need somebody."""
     accepted: list[AcceptedGroup] = []
     """Rules with waived findings, worst first."""
+    frameworks: list[FrameworkResult] = []
+    """What the run is evidence for, the profile's own framework first. The page and the mail get them without clauses.
+    """
     profile: str = "essential"
     """Which set of rules was on."""
     timezone: str = "Europe/Berlin"
@@ -241,6 +306,11 @@ class Report(msgspec.Struct):
     def failures(self) -> int:
         """All failures, of every severity."""
         return sum(self.summary.findings.values())
+
+    @property
+    def rules_by_id(self) -> dict[str, RuleResult]:
+        """The rules that were on, as a clause names them."""
+        return {rule.id: rule for rule in self.rules}
 
     @property
     def label(self) -> str:
@@ -277,6 +347,7 @@ class Report(msgspec.Struct):
             "coverage": self.coverage,
             "not_looked_at": self.not_looked_at,
             "rules": self.rules,
+            "frameworks": self.frameworks,
             "profile": self.profile,
             "waivers": self.waivers,
             "deliveries": self.deliveries,

@@ -6,6 +6,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cbr_auditor.control import Controls
 from cbr_auditor.report import SUBJECT_NOUNS
 from cbr_auditor.rule import Needs, Rule
 from cbr_auditor.rule_table import OPTION_WORDS
@@ -29,7 +30,7 @@ def _returned(rule: Rule) -> tuple[Any, ...]:
     return typing.get_args(hint) if isinstance(hint, types.UnionType) or typing.get_args(hint) else (hint,)
 
 
-def page(rule: Rule, profiles: Mapping[str, Iterable[str]]) -> str:
+def page(rule: Rule, profiles: Mapping[str, Iterable[str]], controls: Controls) -> str:
     """The rule's page as Markdown. `profiles` names the rules that each profile switches on."""
     lines = [f"# {rule.id}", "", f"**{rule.title}.** {rule.why}", ""]
     judges = SUBJECT_NOUNS[rule.subject][1]
@@ -48,7 +49,8 @@ def page(rule: Rule, profiles: Mapping[str, Iterable[str]]) -> str:
     if "Limits" in rule.sections:
         lines += ["## Limits of the data", "", rule.sections["Limits"], ""]
     if rule.controls:
-        lines += ["## Controls", "", "Supports evidence for:", "", *(f"- `{control}`" for control in rule.controls), ""]
+        clauses = [f"- `{control}` {controls.title(control)}" for control in rule.controls]
+        lines += ["## Controls", "", "Supports evidence for:", "", *clauses, ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

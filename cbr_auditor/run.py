@@ -10,15 +10,18 @@ from threading import BoundedSemaphore
 import msgspec
 
 from cbr_auditor import __version__
+from cbr_auditor.assessment import Scope, assess
 from cbr_auditor.audit import Audit, TargetPlan, audit
 from cbr_auditor.catalogue import Catalogue, load_catalogue
 from cbr_auditor.cbr.client import CbrClient
 from cbr_auditor.clock import Clock, Deadline
+from cbr_auditor.control import read_controls
 from cbr_auditor.delivery import deliver
 from cbr_auditor.errors import ReportError, SettingsError
 from cbr_auditor.files import Heads, ReportFolder, write_findings
+from cbr_auditor.layout import resource_folder
 from cbr_auditor.render import Renderer
-from cbr_auditor.report import Report, RuleResult, Trigger, WaiverState
+from cbr_auditor.report import FrameworkResult, Report, RuleResult, Trigger, WaiverState
 from cbr_auditor.settings import Settings
 from cbr_auditor.spool import FindingSpool
 from cbr_auditor.target import TargetSettings, sign_in
@@ -79,7 +82,7 @@ def run(settings: Settings, *, trigger: Trigger, clock: Clock, deadline: Deadlin
             html, text = renderer.html(report), renderer.text(report)
             files = ReportFolder(out) if out else None
             if files and listing:
-                files.write(report, findings_csv, listing, html, text)
+                files.write(report, findings_csv, listing, html, text, renderer.controls(report))
             report.deliveries = deliver(
                 report,
                 settings,
@@ -209,9 +212,22 @@ def _report(
         rules=rules,
         waivers=_waiver_states(waivers),
         accepted=heads.accepted(rules),
+        frameworks=_frameworks(catalogue, result, rules),
         profile=settings.profile,
         timezone=settings.timezone,
     )
+
+
+def _frameworks(catalogue: Catalogue, result: Audit, rules: list[RuleResult]) -> list[FrameworkResult]:
+    """What the run is evidence for."""
+    scope = Scope(
+        result.audited,
+        result.coverage,
+        catalogue.overrides,
+        frozenset(rule.id for rule in result.rules if not rule.everywhere),
+    )
+    controls = read_controls(resource_folder("rules"))
+    return assess(controls, rules, catalogue.controls_off, scope, catalogue.frameworks)
 
 
 def _waiver_states(waivers: Waivers) -> list[WaiverState]:

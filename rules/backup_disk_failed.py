@@ -11,7 +11,15 @@ available backup by default.
 from cbr_auditor.rule import Backup, Needs, Severity, Unknown
 
 severity = Severity.HIGH
-controls = ("iso27001-2022:A.8.13",)
+controls = (
+    "iso27001-2022:A.8.13",
+    "bsi-c5-2020:OPS-07",
+    "nis2-2024-2690:4.2.2(b)",
+    "nis2-2024-2690:4.2.3",
+    "nist-csf-2.0:RC.RP-03",
+    "nist-800-53r5:CP-9(1)",
+    "soc2-2017:A1.2",
+)
 reference = "CBR API, Querying a Specified Backup: children, status"
 since = "created_at"
 

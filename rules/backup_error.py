@@ -8,7 +8,20 @@ Read the task's error, mend its cause, back up again.
 from cbr_auditor.rule import Backup, Needs, Severity
 
 severity = Severity.HIGH
-controls = ("iso27001-2022:A.8.13", "bsi-c5-2020:OPS-07", "nis2-2024-2690:4.2.5")
+controls = (
+    "iso27001-2022:A.8.13",
+    "bsi-c5-2020:OPS-07",
+    "grundschutz-2023:CON.3.A5",
+    "nis2:21(2)(c)",
+    "nis2-2024-2690:4.2.1",
+    "nis2-2024-2690:4.2.5",
+    "dora:12(2)",
+    "nist-csf-2.0:PR.DS-11",
+    "nist-800-53r5:CP-9",
+    "nist-800-53r5:CA-7",
+    "cis-8.1:11.2",
+    "soc2-2017:A1.2",
+)
 reference = "CBR API, Querying All Backups: status; Querying Tasks: error_info"
 since = "created_at"
 

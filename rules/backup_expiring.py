@@ -9,7 +9,7 @@ backups for no longer than the option within_days says, even its newest one is r
 from cbr_auditor.rule import Backup, NoProblem, Resource, Severity, Unknown
 
 severity = Severity.MEDIUM
-controls = ("iso27001-2022:A.8.13", "bsi-c5-2020:OPS-06", "nis2-2024-2690:4.2.2(f)")
+controls = ("iso27001-2022:A.8.13", "bsi-c5-2020:OPS-06", "nis2-2024-2690:4.2.2(f)", "nist-800-53r5:SI-12")
 reference = "CBR API, Querying All Backups: expired_at"
 soonest = "expired_at"
 

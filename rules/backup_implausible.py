@@ -10,7 +10,7 @@ from datetime import timedelta
 from cbr_auditor.rule import Backup, Severity
 
 severity = Severity.MEDIUM
-controls = ("iso27001-2022:A.8.13",)
+controls = ("bsi-c5-2020:OPS-07", "nis2-2024-2690:4.2.3", "nist-800-53r5:CA-7")
 reference = "CBR API, Querying All Backups: created_at, updated_at, expired_at"
 
 

@@ -8,7 +8,7 @@ Delete it if nobody needs it. If it is kept on purpose, waive it with an owner a
 from cbr_auditor.rule import Backup, Severity, Unknown
 
 severity = Severity.LOW
-controls = ("iso27001-2022:A.8.13",)
+controls = ("bsi-c5-2020:OPS-06", "nis2-2024-2690:4.2.2(f)", "gdpr:32(1)", "nist-800-53r5:SI-12", "pci-dss-4.0.1:3.2.1")
 reference = "CBR API, Querying All Backups: extend_info.auto_trigger, created_at"
 since = "created_at"
 

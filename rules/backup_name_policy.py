@@ -11,7 +11,7 @@ import re
 from cbr_auditor.rule import Backup, Severity, Unknown
 
 severity = Severity.INFO
-controls = ("iso27001-2022:A.8.13",)
+controls = ()
 reference = "CBR API, Querying All Backups: name"
 since = "created_at"
 

@@ -8,7 +8,7 @@ Bind the vault to a backup policy; keep the manual backup only for as long as it
 from cbr_auditor.rule import Backup, Severity, Unknown
 
 severity = Severity.LOW
-controls = ("cis-8.1:11.2", "bsi-c5-2020:OPS-06", "iso27001-2022:A.8.13")
+controls = ("iso27001-2022:A.8.13", "bsi-c5-2020:OPS-06", "grundschutz-2023:CON.3.A4", "cis-8.1:11.2")
 reference = "CBR API, Querying All Backups: extend_info.auto_trigger"
 
 

@@ -12,7 +12,13 @@ Limits: CBR's word alone is taken; only a test restore proves that a backup can 
 from cbr_auditor.rule import Backup, Severity
 
 severity = Severity.MEDIUM
-controls = ("iso27001-2022:A.8.13",)
+controls = (
+    "iso27001-2022:A.8.13",
+    "nis2-2024-2690:4.2.3",
+    "gdpr:32(1)(c)",
+    "nist-csf-2.0:RC.RP-03",
+    "nist-800-53r5:CP-10",
+)
 reference = "CBR API, Querying All Backups: extend_info.supported_restore_mode"
 since = "created_at"
 

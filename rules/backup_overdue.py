@@ -11,7 +11,7 @@ from datetime import timedelta
 from cbr_auditor.rule import Backup, Severity, Unknown
 
 severity = Severity.MEDIUM
-controls = ("gdpr:32(1)", "bsi-c5-2020:OPS-06", "nis2-2024-2690:4.2.2(f)")
+controls = ("bsi-c5-2020:OPS-06", "nis2-2024-2690:4.2.2(f)", "gdpr:32(1)", "nist-800-53r5:SI-12", "pci-dss-4.0.1:3.2.1")
 reference = "CBR API, Querying All Backups: expired_at; user guide: expired backups are cleaned up every other day"
 since = "expired_at"
 soonest = "expired_at"

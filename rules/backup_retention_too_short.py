@@ -10,7 +10,15 @@ min_days for those resources by an override.
 from cbr_auditor.rule import Backup, Resource, Severity, Unknown
 
 severity = Severity.HIGH
-controls = ("iso27001-2022:A.8.13",)
+controls = (
+    "iso27001-2022:A.5.33",
+    "iso27001-2022:A.8.13",
+    "bsi-c5-2020:OPS-06",
+    "grundschutz-2023:CON.3.A4",
+    "nis2-2024-2690:4.2.2(f)",
+    "nist-800-53r5:SI-12",
+    "pci-dss-4.0.1:10.5.1",
+)
 reference = "CBR API, Querying All Backups: created_at, expired_at"
 since = "created_at"
 

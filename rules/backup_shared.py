@@ -11,7 +11,13 @@ shares with others is not in the list at all, but behind one request for every b
 from cbr_auditor.rule import Backup, Severity, Unknown
 
 severity = Severity.MEDIUM
-controls = ("iso27001-2022:A.8.13",)
+controls = (
+    "iso27001-2022:A.8.13",
+    "grundschutz-2023:CON.3.A14",
+    "nis2-2024-2690:4.2.2(d)",
+    "nist-800-53r5:CP-9(d)",
+    "cis-8.1:11.3",
+)
 reference = "CBR API, Querying All Backups: project_id, own_type"
 since = "created_at"
 

@@ -10,7 +10,13 @@ from datetime import timedelta
 from cbr_auditor.rule import Backup, Severity, Unknown
 
 severity = Severity.MEDIUM
-controls = ("bsi-c5-2020:OPS-07", "nis2-2024-2690:4.2.5")
+controls = (
+    "bsi-c5-2020:OPS-07",
+    "nis2-2024-2690:4.2.5",
+    "nist-csf-2.0:PR.DS-11",
+    "nist-800-53r5:CA-7",
+    "soc2-2017:A1.2",
+)
 reference = "CBR API, Querying All Backups: status, updated_at"
 since = "updated_at"
 

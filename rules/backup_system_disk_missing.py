@@ -9,7 +9,13 @@ be backed up, waive it.
 from cbr_auditor.rule import Backup, Resource, Severity, Unknown
 
 severity = Severity.MEDIUM
-controls = ("iso27001-2022:A.8.13",)
+controls = (
+    "iso27001-2022:A.8.13",
+    "grundschutz-2023:CON.3.A5",
+    "nis2-2024-2690:4.2.2(b)",
+    "nist-800-53r5:CP-9",
+    "nist-800-53r5:CP-10",
+)
 reference = "CBR API, Querying All Backups: extend_info.contain_system_disk"
 since = "created_at"
 

@@ -10,10 +10,15 @@ from cbr_auditor.rule import Backup, Needs, Severity, Unknown
 severity = Severity.HIGH
 controls = (
     "iso27001-2022:A.8.24",
+    "bsi-c5-2020:OPS-06",
     "bsi-c5-2020:OPS-09",
+    "grundschutz-2023:CON.3.A13",
+    "nis2:21(2)(h)",
     "gdpr:32(1)(a)",
-    "cis-8.1:11.3",
     "nist-800-53r5:CP-9(8)",
+    "nist-800-53r5:SC-28",
+    "nist-800-53r5:SC-28(1)",
+    "cis-8.1:11.3",
 )
 reference = "CBR API, Querying All Backups and Querying a Specified Backup: extend_info.encrypted, children"
 since = "created_at"

@@ -8,7 +8,7 @@ Look at the backup in the console and ask the cloud's support; tell us the statu
 from cbr_auditor.rule import DOCUMENTED_STATUSES, Backup, Severity
 
 severity = Severity.LOW
-controls = ("bsi-c5-2020:OPS-07",)
+controls = ("bsi-c5-2020:OPS-07", "nist-800-53r5:CA-7")
 reference = "CBR API, Querying All Backups: status"
 
 

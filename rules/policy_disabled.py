@@ -22,6 +22,9 @@ controls = (
     "bsi-c5-2020:OPS-06",
     "grundschutz-2023:CON.3.A4",
     "dora:12(1)(a)",
+    "nist-csf-2.0:PR.DS-11",
+    "nist-800-53r5:CP-9",
+    "cis-8.1:11.1",
     "cis-8.1:11.2",
 )
 reference = "CBR API, Querying the Policy List: enabled, associated_vaults"

@@ -16,13 +16,7 @@ vault is not judged.
 from cbr_auditor.rule import Policy, Severity, Unknown
 
 severity = Severity.LOW
-controls = (
-    "bsi-c5-2020:OPS-06",
-    "nis2-2024-2690:4.2.2(f)",
-    "gdpr:32(1)",
-    "nist-800-53r5:SI-12",
-    "pci-dss-4.0.1:3.2.1",
-)
+controls = ("bsi-c5-2020:OPS-06", "nis2-2024-2690:4.2.2(f)", "gdpr:32(1)", "nist-800-53r5:SI-12", "pci-dss-4.0.1:3.2.1")
 reference = "CBR API, Querying the Policy List: operation_definition.retention_duration_days, max_backups"
 
 

@@ -14,7 +14,7 @@ Limits: a policy that the cloud brings with every project is reported too; waive
 from cbr_auditor.rule import Policy, Severity, Unknown
 
 severity = Severity.INFO
-controls = ("bsi-c5-2020:OPS-06", "grundschutz-2023:CON.3.A4")
+controls = ("bsi-c5-2020:OPS-06", "grundschutz-2023:CON.3.A4", "cis-8.1:11.1")
 reference = "CBR API, Querying the Policy List: associated_vaults"
 
 

@@ -12,7 +12,13 @@ Limits: two requests for a server, for its newest good backup and the one before
 from cbr_auditor.rule import Needs, Resource, Severity, Unknown
 
 severity = Severity.HIGH
-controls = ("iso27001-2022:A.8.13",)
+controls = (
+    "iso27001-2022:A.8.13",
+    "grundschutz-2023:CON.3.A5",
+    "nis2-2024-2690:4.2.2(b)",
+    "dora:12(1)(a)",
+    "nist-800-53r5:CP-9",
+)
 reference = "CBR API, Querying a Specified Backup: children"
 
 

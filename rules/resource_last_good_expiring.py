@@ -10,7 +10,14 @@ from datetime import timedelta
 from cbr_auditor.rule import Resource, Severity, Unknown
 
 severity = Severity.CRITICAL
-controls = ("iso27001-2022:A.8.13",)
+controls = (
+    "iso27001-2022:A.8.13",
+    "bsi-c5-2020:OPS-06",
+    "nis2-2024-2690:4.2.2(f)",
+    "gdpr:32(1)(c)",
+    "nist-800-53r5:CP-9",
+    "soc2-2017:A1.2",
+)
 reference = "CBR API, Querying All Backups: status, expired_at"
 supersedes = ("backup-expiring",)
 

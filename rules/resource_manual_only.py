@@ -8,7 +8,7 @@ Bind its vault to a backup policy. A script that makes backups on a schedule sho
 from cbr_auditor.rule import Resource, Severity, Unknown
 
 severity = Severity.MEDIUM
-controls = ("iso27001-2022:A.8.13",)
+controls = ("iso27001-2022:A.8.13", "bsi-c5-2020:OPS-06", "grundschutz-2023:CON.3.A4", "cis-8.1:11.2")
 reference = "CBR API, Querying All Backups: extend_info.auto_trigger"
 
 

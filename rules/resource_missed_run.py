@@ -24,8 +24,8 @@ controls = (
     "grundschutz-2023:CON.3.A5",
     "nis2-2024-2690:4.2.5",
     "dora:12(1)(a)",
+    "nist-csf-2.0:PR.DS-11",
     "nist-800-53r5:CP-9",
-    "nist-800-53r5:CA-7",
     "cis-8.1:11.2",
 )
 reference = (

@@ -22,11 +22,10 @@ controls = (
     "grundschutz-2023:CON.3.A5",
     "nis2:21(2)(c)",
     "nis2-2024-2690:4.2.1",
-    "dora:12(2)",
+    "dora:12(1)(a)",
     "gdpr:32(1)(c)",
     "nist-csf-2.0:PR.DS-11",
     "nist-800-53r5:CP-9",
-    "cis-8.1:11.1",
     "cis-8.1:11.2",
     "soc2-2017:A1.2",
 )

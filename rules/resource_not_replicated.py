@@ -22,13 +22,18 @@ from cbr_auditor.rule import NoProblem, Policy, Resource, Severity, Unknown
 
 severity = Severity.MEDIUM
 controls = (
+    "iso27001-2022:A.8.13",
     "bsi-c5-2020:OPS-09",
     "grundschutz-2023:CON.3.A12",
+    "nis2:21(2)(c)",
     "nis2-2024-2690:4.2.2(c)",
     "nist-800-53r5:CP-6",
+    "nist-800-53r5:CP-6(1)",
+    "nist-800-53r5:CP-6(2)",
     "nist-800-53r5:CP-9(3)",
     "nist-800-53r5:CP-9(5)",
     "cis-8.1:11.4",
+    "soc2-2017:A1.2",
 )
 reference = (
     "CBR API, Querying All Backups: replication_records; "

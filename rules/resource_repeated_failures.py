@@ -9,7 +9,17 @@ Treat it as an outage: read the tasks' errors, mend their cause, and back the re
 from cbr_auditor.rule import Resource, Severity, Unknown
 
 severity = Severity.CRITICAL
-controls = ("iso27001-2022:A.8.13",)
+controls = (
+    "iso27001-2022:A.8.13",
+    "bsi-c5-2020:OPS-07",
+    "grundschutz-2023:CON.3.A5",
+    "nis2-2024-2690:4.2.5",
+    "nist-csf-2.0:PR.DS-11",
+    "nist-800-53r5:CP-9",
+    "nist-800-53r5:CA-7",
+    "cis-8.1:11.2",
+    "soc2-2017:A1.2",
+)
 reference = "CBR API, Querying All Backups: status, created_at"
 
 

@@ -12,7 +12,19 @@ from datetime import timedelta
 from cbr_auditor.rule import Resource, Severity, Unknown
 
 severity = Severity.HIGH
-controls = ("iso27001-2022:A.8.13",)
+controls = (
+    "iso27001-2022:A.8.13",
+    "bsi-c5-2020:OPS-06",
+    "grundschutz-2023:CON.3.A5",
+    "nis2:21(2)(c)",
+    "nis2-2024-2690:4.2.1",
+    "dora:12(1)(a)",
+    "dora:12(6)",
+    "nist-csf-2.0:PR.DS-11",
+    "nist-800-53r5:CP-9",
+    "cis-8.1:11.2",
+    "soc2-2017:A1.2",
+)
 reference = "CBR API, Querying All Backups: status, created_at"
 since = "newest_available_at"
 

@@ -8,7 +8,13 @@ Replicate the backups to a vault in another region, or back the resource up to a
 from cbr_auditor.rule import Resource, Severity, Unknown
 
 severity = Severity.INFO
-controls = ("iso27001-2022:A.8.13",)
+controls = (
+    "bsi-c5-2020:OPS-09",
+    "grundschutz-2023:CON.3.A12",
+    "nis2-2024-2690:4.2.2(c)",
+    "nist-800-53r5:CP-9(3)",
+    "cis-8.1:11.4",
+)
 reference = "CBR API, Querying All Backups: vault_id"
 
 

@@ -9,7 +9,13 @@ waive it, or set fewer points by an override.
 from cbr_auditor.rule import Resource, Severity, Unknown
 
 severity = Severity.MEDIUM
-controls = ("iso27001-2022:A.8.13",)
+controls = (
+    "iso27001-2022:A.8.13",
+    "bsi-c5-2020:OPS-06",
+    "grundschutz-2023:CON.3.A4",
+    "nis2-2024-2690:4.2.2(f)",
+    "nist-800-53r5:CP-9",
+)
 reference = "CBR API, Querying All Backups: status, created_at, expired_at"
 
 

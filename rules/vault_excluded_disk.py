@@ -19,7 +19,7 @@ from cbr_auditor.rule import Severity, Unknown, Vault
 severity = Severity.MEDIUM
 controls = (
     "iso27001-2022:A.8.13",
-    "grundschutz-2023:CON.3.A5",
+    "grundschutz-2023:CON.3.A4",
     "nis2-2024-2690:4.2.2(b)",
     "dora:12(1)(a)",
     "nist-800-53r5:CP-9",

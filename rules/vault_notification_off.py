@@ -13,7 +13,7 @@ to switch on and no problem; the report counts how many vaults that was.
 from cbr_auditor.rule import NoProblem, Severity, Unknown, Vault
 
 severity = Severity.LOW
-controls = ("bsi-c5-2020:OPS-07", "nis2-2024-2690:4.2.5", "nist-800-53r5:CA-7")
+controls = ("bsi-c5-2020:OPS-07", "nist-800-53r5:CA-7")
 reference = "CBR API of Huawei Cloud, Querying the Vault List: smn_notify"
 
 

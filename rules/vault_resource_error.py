@@ -15,11 +15,11 @@ from cbr_auditor.rule import Severity, Unknown, Vault
 
 severity = Severity.HIGH
 controls = (
+    "iso27001-2022:A.8.13",
     "bsi-c5-2020:OPS-07",
-    "nis2-2024-2690:4.2.5",
-    "nist-csf-2.0:PR.DS-11",
+    "grundschutz-2023:CON.3.A5",
+    "nist-800-53r5:CP-9",
     "nist-800-53r5:CA-7",
-    "soc2-2017:A1.2",
 )
 reference = "CBR API, Querying the Vault List: resources, protect_status"
 _WELL = {"available", "protecting", "restoring", "removing", "deleted"}

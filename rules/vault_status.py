@@ -10,13 +10,7 @@ Limits: the status "lock" says that the capacity is being changed; it passes.
 from cbr_auditor.rule import NoProblem, Severity, Unknown, Vault
 
 severity = Severity.CRITICAL
-controls = (
-    "bsi-c5-2020:OPS-07",
-    "nis2-2024-2690:4.2.5",
-    "nist-csf-2.0:PR.DS-11",
-    "nist-800-53r5:CA-7",
-    "soc2-2017:A1.2",
-)
+controls = ("iso27001-2022:A.8.13", "bsi-c5-2020:OPS-07", "nist-800-53r5:CP-9", "soc2-2017:A1.2")
 reference = "CBR API, Querying the Vault List: billing.status, billing.frozen_scene"
 
 

@@ -9,7 +9,7 @@ it is no longer needed.
 from cbr_auditor.rule import Severity, Waiver
 
 severity = Severity.MEDIUM
-controls = ("iso27001-2022:A.8.13",)
+controls = ()
 reference = "auditor.toml, [[waivers]]"
 
 

@@ -8,7 +8,7 @@ Remove it from auditor.toml, or correct its rule, its resource or its project_id
 from cbr_auditor.rule import NoProblem, Severity, Waiver
 
 severity = Severity.INFO
-controls = ("iso27001-2022:A.8.13",)
+controls = ()
 reference = "auditor.toml, [[waivers]]"
 
 

@@ -6,7 +6,10 @@ from typing import Any
 
 from cbr_auditor.cbr.records import Backup
 from cbr_auditor.report import (
+    RESULTS,
+    ClauseResult,
     Finding,
+    FrameworkResult,
     Report,
     RuleGroup,
     RuleResult,
@@ -117,6 +120,36 @@ def make_coverage(**changes: Any) -> TargetCoverage:
         "problems": [],
     }
     return TargetCoverage(**{**fields, **changes})
+
+
+def make_clause(**changes: Any) -> ClauseResult:
+    """A clause with one finding of the one rule behind it."""
+    fields: dict[str, Any] = {
+        "id": "A.8.13",
+        "title": "Backups are made",
+        "result": "findings",
+        "rules": ["backup-error"],
+        "rules_off": [],
+        "findings": 1,
+        "undecided": 0,
+        "errors": 0,
+        "waived": 0,
+        "not_assessed": [],
+    }
+    return ClauseResult(**{**fields, **changes})
+
+
+def make_framework(*clauses: ClauseResult, **changes: Any) -> FrameworkResult:
+    fields: dict[str, Any] = {
+        "id": "iso27001-2022",
+        "name": "ISO 27001:2022",
+        "edition": "2022",
+        "source": "ISO/IEC 27001:2022, Annex A (ISO and IEC, edition 2022)",
+        "note": "",
+        "results": {word: sum(clause.result == word for clause in clauses) for word in RESULTS},
+        "clauses": list(clauses),
+    }
+    return FrameworkResult(**{**fields, **changes})
 
 
 def make_report(**changes: Any) -> Report:

@@ -4,9 +4,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from cbr_auditor.report import Finding, Report, RuleGroup, RuleResult, Summary, Trigger
+from cbr_auditor.report import Finding, FrameworkResult, Report, RuleGroup, RuleResult, Summary, Trigger
 from cbr_auditor.rule import Severity
-from tests.fakes import NOW, make_coverage, make_finding, make_report, make_rule_result
+from tests.fakes import (
+    NOW,
+    make_clause,
+    make_coverage,
+    make_finding,
+    make_framework,
+    make_report,
+    make_rule_result,
+)
 
 NO_FINDINGS = {severity.value: 0 for severity in Severity}
 REFUSAL = "cbr.eu-de.otc.t-systems.com answered 403 (BackupService.0403 no permission) [request 4f1c]"
@@ -121,8 +129,31 @@ def full_report(**changes: Any) -> Report:
         "groups": [_group(rule) for rule in rules if rule.failed or rule.unknown or rule.errors],
         "summary": _summary(rules),
         "coverage": [coverage],
+        "frameworks": _frameworks(),
     }
     return make_report(**{**fields, **changes})
+
+
+def _frameworks() -> list[FrameworkResult]:
+    """A clause with each result."""
+    unseen = ["Not everything was seen in eu-de."]
+    return [
+        make_framework(
+            make_clause(findings=3, rules=["backup-error", "backup-unknown-status"], not_assessed=unseen),
+            make_clause(id="A.8.24", title="Cryptography", result="undecided", findings=0, undecided=12),
+            make_clause(id="A.5.30", title="Continuity", result="partly_assessed", findings=0, not_assessed=unseen),
+            make_clause(id="A.5.33", title="Records", result="waived", findings=0, waived=2),
+            make_clause(id="A.5.34", title="Privacy", result="no_finding", findings=0),
+        ),
+        make_framework(
+            make_clause(
+                id="OPS-08", title="Tests", result="not_assessed", findings=0, rules=[], not_assessed=["It is off."]
+            ),
+            id="bsi-c5-2020",
+            name="BSI C5:2020",
+            note="The criteria bind the provider.",
+        ),
+    ]
 
 
 def green_report() -> Report:
@@ -211,10 +242,17 @@ def hostile_report(text: str, rules: int = 50, targets: int = 1) -> Report:
         groups=[RuleGroup(rule, _hostile_findings(text, 50), _hostile_findings(text, 10)) for rule in results],
         summary=_summary(results),
         coverage=[coverage] * targets,
+        frameworks=_hostile_frameworks(text, [result.id for result in results]),
         run_id=text,
         auditor_version=text,
         trigger=Trigger(text, text, text),
     )
+
+
+def _hostile_frameworks(text: str, rules: list[str]) -> list[FrameworkResult]:
+    clause = make_clause(id=text, title=text, rules=rules[:9], rules_off=[text] * 9, not_assessed=[text * 2] * 9)
+    names = dict.fromkeys(("id", "name", "edition", "source", "note"), text)
+    return [make_framework(clause, clause, **names)] * 20
 
 
 def _hostile_findings(text: str, number: int) -> list[Finding]:

@@ -90,7 +90,7 @@ def test_report_json_is_valid_by_its_schema_before_and_after_the_deliveries(tmp_
     findings = spool_of(tmp_path, make_finding(), make_finding(since=None, backup_name='"\n\u2028ü'))
     write_findings(findings, tmp_path / "f.csv", tmp_path / "f.json")
     folder = ReportFolder(tmp_path)
-    folder.write(report, tmp_path / "f.csv", tmp_path / "f.json", "<p>", "text")
+    folder.write(report, tmp_path / "f.csv", tmp_path / "f.json", "<p>", "text", "<p>")
     validator = Draft202012Validator(json.loads(SCHEMA.read_text()))
     before = json.loads((tmp_path / "report.json").read_text())
     validator.validate(before)
@@ -108,7 +108,7 @@ def test_report_json_is_valid_by_its_schema_before_and_after_the_deliveries(tmp_
 def test_a_report_without_findings_is_valid(tmp_path: Path) -> None:
     folder = ReportFolder(tmp_path)
     write_findings(spool_of(tmp_path), tmp_path / "f.csv", tmp_path / "f.json")
-    folder.write(make_report(), tmp_path / "f.csv", tmp_path / "f.json", "", "")
+    folder.write(make_report(), tmp_path / "f.csv", tmp_path / "f.json", "", "", "")
     assert json.loads((tmp_path / "report.json").read_text())["findings"] == []
 
 
@@ -123,9 +123,9 @@ def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path) -> None:
     out.mkdir()
     write_findings(spool_of(tmp_path), tmp_path / "f.csv", tmp_path / "f.json")
     folder = ReportFolder(out)
-    folder.write(make_report(), tmp_path / "f.csv", tmp_path / "f.json", "<p>", "text")
+    folder.write(make_report(), tmp_path / "f.csv", tmp_path / "f.json", "<p>", "text", "<p>")
     folder.finish(make_report())
-    names = {"report.html", "report.txt", "report.json", "findings.csv"}
+    names = {"report.html", "report.txt", "controls.html", "report.json", "findings.csv"}
     assert {path.name for path in out.iterdir()} == names == {path.name for path in folder.written}
 
 
@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be_written_is_a_channel_that_failed(tmp_path: Path
     write_findings(spool_of(tmp_path), tmp_path / "f.csv", tmp_path / "f.json")
     folder = ReportFolder(tmp_path / "missing")
     report = make_report()
-    folder.write(report, tmp_path / "f.csv", tmp_path / "f.json", "", "")
+    folder.write(report, tmp_path / "f.csv", tmp_path / "f.json", "", "", "")
     folder.finish(report)
     (delivery,) = report.deliveries
     assert (delivery.channel, delivery.ok) == ("files", False)

@@ -26,8 +26,8 @@ _PREFIX = "whsec_"
 def compose(report: Report, top: list[Finding]) -> bytes:
     """report.json with at most 50 findings and `findings_omitted`, the count of the others, in less than 64 KiB.
 
-    Where even no finding would fit, what the rules say goes (null then), then sentences and projects beyond the first,
-    which are counted.
+    Frameworks have no clauses here, for findings need the room. Where even no finding would fit, what the rules say
+    goes (null then), then sentences and projects beyond the first, which are counted.
     """
     total = report.failures + report.summary.unknown
     document: dict[str, Any] = {}
@@ -47,6 +47,8 @@ def compose(report: Report, top: list[Finding]) -> bytes:
 
 
 def _less_and_less(report: Report) -> Iterator[dict[str, Any]]:
+    frameworks = [msgspec.structs.replace(framework, clauses=[]) for framework in report.frameworks]
+    report = msgspec.structs.replace(report, frameworks=frameworks)
     yield report.document()
     yield _terse(report)
     for room in _ROOMS:
