@@ -10,6 +10,7 @@ from cbr_auditor.text import clip, one_line
 
 _COLOURS = {"pass": "32", "warn": "33", "fail": "31", "incomplete": "35"}
 _SEVERITY_COLOURS = {"critical": "31;1", "high": "31", "medium": "33", "low": "36", "info": "2"}
+_MOST_GROUPS = 15  # rules; more than a screen is not read, and the report has all
 
 
 def print_summary(run: Run, stream: TextIO) -> None:
@@ -44,14 +45,16 @@ def _groups(report: Report, colour: bool) -> Iterator[str]:
     if not report.groups:
         return
     yield ""
-    for group in report.groups:
+    for group in report.groups[:_MOST_GROUPS]:
         severity = group.rule.severity.value
         yield (
             f"  {_paint(f'{severity:<8}', _SEVERITY_COLOURS[severity], colour)} {_counts(group):<24} {group.rule.title}"
         )
         for finding in [*group.failed[:2], *group.unknown[:1]]:
-            name = one_line(finding.resource_name or finding.backup_name or finding.backup_id or "", 40)
-            yield f"             {clip(f'{name}: {one_line(finding.message)}', 110)}"
+            yield f"             {clip(f'{one_line(finding.about, 40)}: {one_line(finding.message)}', 110)}"
+    more = report.groups[_MOST_GROUPS:]
+    if more:
+        yield f"  And {sum(group.rule.failed for group in more):,} found by {len(more)} more rules."
 
 
 def _counts(group: RuleGroup) -> str:

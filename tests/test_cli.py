@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -157,3 +158,10 @@ def test_an_interrupt_ends_at_once_with_130(endpoint: CbrEndpoint, tmp_path: Pat
     assert process.returncode == 130
     assert "interrupted" in errors
     assert "Traceback" not in errors
+
+
+def test_the_summary_names_what_a_finding_is_about_and_fits_a_screen(tmp_path: Path) -> None:
+    lines = call("demo", "--profile", "strict", cwd=tmp_path).stdout.splitlines()
+    assert len(lines) < 80
+    assert not [line for line in lines if line.lstrip().startswith(":")]
+    assert any(re.fullmatch(r"  And [1-9]\d* found by [1-9]\d* more rules\.", line) for line in lines)
