@@ -17,9 +17,14 @@ WINDOW = timedelta(days=92)
 """
 
 _DAYS = {"DAILY": 1, "WEEKLY": 7}
-_PARTS = {"FREQ", "INTERVAL", "BYDAY", "BYHOUR", "BYMINUTE"}
-_BYDAY = re.compile(r"(MO|TU|WE|TH|FR|SA|SU)(,(MO|TU|WE|TH|FR|SA|SU))*")
-_INTERVAL = re.compile(r"[1-9][0-9]{0,2}")
+_WEEK = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_PARTS = {
+    "FREQ": re.compile(r"DAILY|WEEKLY"),
+    "INTERVAL": re.compile(r"[1-9][0-9]{0,2}"),
+    "BYDAY": re.compile(rf"({'|'.join(_WEEK)})(,({'|'.join(_WEEK)}))*"),
+    "BYHOUR": re.compile(r"[0-9]{1,2}(,[0-9]{1,2})*"),
+    "BYMINUTE": re.compile(r"[0-9]{1,2}(,[0-9]{1,2})*"),
+}
 _MOST_PATTERNS = 24
 _MOST_A_DAY = 24  # runs of one pattern
 _A_MONDAY = datetime(2001, 1, 1, tzinfo=timezone.utc)
@@ -75,11 +80,11 @@ class _Pattern:
     """One RRULE. Raises `ValueError` for one that CBR does not document, or that dateutil cannot read."""
 
     def __init__(self, text: str, start: datetime | None) -> None:
-        parts = dict(_part(part) for part in text.upper().removeprefix("RRULE:").split(";") if part.strip())
-        days = _DAYS.get(parts.get("FREQ", ""))
+        parts = _parts(text)
+        days = _DAYS[parts["FREQ"]]
         interval = int(parts.get("INTERVAL", "1"))
         times = len(parts.get("BYHOUR", "").split(",")) * len(parts.get("BYMINUTE", "").split(","))
-        if days is None or times > _MOST_A_DAY:
+        if times > _MOST_A_DAY:
             raise ValueError(text)
         told = {"BYHOUR", "BYMINUTE"} if days == 1 else {"BYHOUR", "BYMINUTE", "BYDAY"}
         self.needs_start = interval > 1 or not told <= parts.keys()
@@ -88,10 +93,15 @@ class _Pattern:
         self._began = start
         self._period = timedelta(days=days * interval)
         self._text = ";".join(f"{name}={value}" for name, value in parts.items())
-        self.between(self._start, self._start)  # raises what dateutil finds
+        # Every few weeks on a day that is not asked for: dateutil would look for it until the year 9999.
+        day = _WEEK[self._start.weekday()]
+        self._never = days == 1 and interval % 7 == 0 and day not in parts.get("BYDAY", day)
+        self.between(_A_MONDAY, _A_MONDAY)  # raises what dateutil finds
 
     def between(self, first: datetime, last: datetime) -> list[datetime]:
         """Its runs from `first` to `last`, as if it had always been."""
+        if self._never:
+            return []
         # From a start of the same phase, for dateutil counts through every run from there on.
         start = self._start + (first - self._start) // self._period * self._period
         rule = rrulestr(self._text, dtstart=start)
@@ -103,10 +113,16 @@ class _Pattern:
         return [run for run in self.between(first, last) if self._began is None or run >= self._began]
 
 
-def _part(text: str) -> tuple[str, str]:
-    name, _, value = (side.strip() for side in text.partition("="))
-    if name not in _PARTS or not value:
+def _parts(text: str) -> dict[str, str]:
+    """The parts of a rule, each once. Raises `ValueError` for one that CBR does not document."""
+    parts: dict[str, str] = {}
+    for part in text.upper().removeprefix("RRULE:").split(";"):
+        name, equals, value = (side.strip() for side in part.partition("="))
+        if not name and not equals:
+            continue  # a semicolon at the end
+        if name not in _PARTS or name in parts or not _PARTS[name].fullmatch(value):
+            raise ValueError(text)
+        parts[name] = value
+    if "FREQ" not in parts:
         raise ValueError(text)
-    if (name == "BYDAY" and not _BYDAY.fullmatch(value)) or (name == "INTERVAL" and not _INTERVAL.fullmatch(value)):
-        raise ValueError(text)
-    return name, value
+    return parts
