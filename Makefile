@@ -18,8 +18,8 @@ demo: .venv/.runtime
 test: .venv/.dev chromium lint
 	$(RUN)/pytest -q
 
-test-slow: .venv/.dev chromium tests/npm/node_modules/.installed
-	$(RUN)/pytest -q -m slow
+test-slow: .venv/.dev chromium tests/npm/node_modules/.installed tests/package/prepared/.installed
+	$(RUN)/pytest -q -rs -m slow
 
 package: .venv/.runtime
 	@$(RUN)/python -m cbr_auditor package --runtime $(RUNTIME)
@@ -78,5 +78,15 @@ tests/npm/node_modules/.installed: tests/npm/package-lock.json
 	cd tests/npm && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+# The wheels that the zips are built of, and the old libraries that FunctionGraph's own Python brings.
+tests/package/prepared/.installed: tests/package/runtime-libraries.lock $(wildcard locks/*.lock) | .venv/.dev
+	@rm -rf $(@D)
+	@for runtime in 3.10 3.12; do $(RUN)/pip download -q --disable-pip-version-check --no-deps --require-hashes \
+		--only-binary :all: --platform manylinux2014_x86_64 --implementation cp --python-version $$runtime \
+		-d $(@D)/wheels -r locks/function-py$$runtime.lock || exit; done
+	@$(RUN)/pip install -q --disable-pip-version-check --no-compile --no-deps --require-hashes --only-binary :all: \
+		--target $(@D)/runtime -r tests/package/runtime-libraries.lock
+	@touch $@
+
 clean:
-	rm -rf .venv out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/npm/node_modules
+	rm -rf .venv out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/npm/node_modules tests/package/prepared

@@ -51,7 +51,7 @@ def _pins(path: Path) -> Iterator[Pin]:
         if found := re.fullmatch(r"    --hash=sha256:([0-9a-f]{64})(?: \\)?", line):
             assert pin
             pin.hashes.add(found[1])
-        elif found := re.fullmatch(r"    # (?:via)? *([a-z0-9-]*)", line):
+        elif found := re.fullmatch(r"    # (?:via)? *([a-z0-9-]*)(?: \(.*\))?", line):
             assert pin
             pin.parents |= {found[1]} - {""}
         elif found := re.fullmatch(r"([a-z0-9-]+)==([\w.]+) \\", line):
