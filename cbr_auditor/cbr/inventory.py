@@ -53,9 +53,10 @@ class Stream(Generic[R]):
     def __iter__(self) -> Iterator[R]:
         """Every record. Raises `ListingError`."""
         window: deque[set[str]] = deque(maxlen=_REMEMBERED)
-        offset = step = overlap = repairs = 0
+        offset = step = overlap = repairs = most = 0
         while self._seen < _MOST_ROWS:
             page = self._fetch(offset)
+            most = max(most, page.count or 0)
             known = set().union(*window)
             if offset and overlap and not any(row.id in known for row in page.rows):
                 repairs += 1
@@ -72,7 +73,8 @@ class Stream(Generic[R]):
                 else:
                     yield row
             if not fresh:
-                self._finish(page.count)
+                # Single rows cannot be linked, so that one that went may have hidden another: only counts tell.
+                self._finish(page.count if overlap else most)
                 return
             window.append({row.id for row in page.rows})
             overlap = min(_OVERLAP, len(page.rows) // 2)
