@@ -45,7 +45,7 @@ class Estate:
     def night(self, nights: int) -> datetime:
         """When the policies ran so many nights ago; they start at 01:00, and the last run is over by now."""
         last = self.now.replace(hour=1, minute=0, second=0, microsecond=0)
-        if last > self.now - timedelta(hours=3):
+        if last > self.now - timedelta(minutes=40):
             last -= timedelta(days=1)
         return last - timedelta(days=nights)
 
