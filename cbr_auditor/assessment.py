@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from cbr_auditor.cbr.query import hides_resources
 from cbr_auditor.control import UNLISTED, Clause, Controls, Framework, split
 from cbr_auditor.override import Override
 from cbr_auditor.report import RESULTS, ClauseResult, FrameworkResult, RuleResult, TargetCoverage
@@ -29,7 +30,7 @@ class Scope(msgspec.Struct, frozen=True):
         if not self.audited:
             return ["No audit was made."]
         unseen = [_place(target) for target in self.coverage if not target.complete]
-        narrowed = [_place(target) for target in self.coverage if target.narrowed]
+        narrowed = [_place(target) for target in self.coverage if hides_resources(target.narrowed)]
         empty = [_place(target) for target in self.coverage if target.complete and not target.listed]
         sentences = [f"Not everything was seen in {_listed(unseen)}."] if unseen else []
         sentences += [f"The listing of {_listed(narrowed)} was narrowed by setting."] if narrowed else []
@@ -126,8 +127,8 @@ def _clause(
 
 
 def _has_judged(rule: RuleResult) -> bool:
-    """Whether there was anything that the rule could judge. No task of the kind that it looks for is an answer too."""
-    return bool(rule.checked or rule.errors) or rule.subject == "task"
+    """Whether there was anything that the rule could judge: no restore is not a fast one."""
+    return bool(rule.checked or rule.errors)
 
 
 def _worst(clause: ClauseResult, *, judged: bool) -> str:

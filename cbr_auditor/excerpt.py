@@ -47,8 +47,8 @@ ROOMS = (
     Room(findings=60, rules=50, targets=8, items=8, name=60, sentence=240),
     Room(findings=50, rules=50, targets=5, items=5, name=48, sentence=180),
     Room(findings=30, rules=30, targets=3, items=4, name=40, sentence=140),
-    Room(findings=20, rules=20, targets=3, items=3, name=32, sentence=100),
-    Room(findings=10, rules=10, targets=2, items=2, name=32, sentence=80),
+    Room(findings=20, rules=20, targets=3, items=3, name=36, sentence=100),
+    Room(findings=10, rules=10, targets=2, items=2, name=36, sentence=80),
     Room(findings=0, rules=5, targets=1, items=1, name=24, sentence=60),
 )
 
@@ -179,8 +179,9 @@ def _other_waivers(waivers: list[WaiverState], room: Room) -> list[WaiverState]:
 
 def _frameworks(frameworks: list[FrameworkResult], room: Room) -> list[FrameworkResult]:
     """The frameworks without their clauses, which are counted; those beyond are summed up."""
-    shown = [msgspec.structs.replace(_clean(one, room), clauses=[]) for one in frameworks[: room.items]]
-    rest = frameworks[room.items :]
+    most = max(1, room.rules // 4)
+    shown = [msgspec.structs.replace(_clean(one, room), clauses=[]) for one in frameworks[:most]]
+    rest = frameworks[most:]
     if rest:
         results = {word: sum(one.results[word] for one in rest) for word in RESULTS}
         shown.append(FrameworkResult("", f"{len(rest):,} more frameworks", "", "", "", results, []))

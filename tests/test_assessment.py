@@ -46,7 +46,7 @@ def clause(*rules: RuleResult, off: dict[str, tuple[str, ...]] | None = None, sc
         ({"checked": 0, "errors": 4}, "undecided", "undecided: 4"),
         ({"waived": 2}, "waived", "waived: 2"),
         ({"checked": 0}, "not_assessed", "not assessed"),
-        ({"checked": 0, "subject": "task"}, "no_finding", "no finding"),
+        ({"checked": 0, "subject": "task"}, "not_assessed", "not assessed"),
     ],
 )
 def test_a_clause_is_what_its_rule_found(changes: dict[str, Any], result: str, said: str) -> None:
@@ -71,6 +71,11 @@ def test_what_was_left_out_is_said_and_is_never_a_plain_no_finding(scope: Scope,
     assert found.not_assessed[0].startswith(sentence)
     worse = clause(rule(failed=1), scope=scope)
     assert (worse.result, worse.not_assessed) == ("findings", found.not_assessed)
+
+
+def test_a_filter_that_adds_to_the_listing_leaves_nothing_out() -> None:
+    coverage = make_coverage(narrowed={"show_replication": ["true"]})
+    assert clause(rule(), scope=Scope(True, [coverage])).result == "no_finding"
 
 
 def test_other_options_by_override_leave_nothing_out() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from cbr_auditor.excerpt import ROOMS, Room, excerpt
 from cbr_auditor.report import Report, RuleGroup
 from cbr_auditor.rule import Severity
-from tests.fakes import make_coverage, make_finding, make_report, make_rule_result
+from tests.fakes import make_clause, make_coverage, make_finding, make_framework, make_report, make_rule_result
 from tests.pages import full_report, hostile_report
 
 
@@ -88,6 +88,17 @@ def test_filters_and_their_values_beyond_are_counted() -> None:
     (target,) = excerpt(make_report(coverage=[make_coverage(narrowed=narrowed)]), ROOMS[0]).coverage
     assert target.narrowed["filter0"][-1] == "3 more"
     assert target.narrowed["and"] == ["2 more filters"]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_frameworks_are_shown_without_their_clauses_and_those_beyond_summed_up(room: Room) -> None:
+    frameworks = [make_framework(make_clause(), make_clause(result="waived"), name=f"f{each}") for each in range(30)]
+    cut = excerpt(make_report(frameworks=frameworks), room).frameworks
+    assert 2 <= len(cut) < 30
+    assert not [each for each in cut if each.clauses]
+    assert cut[-1].name == f"{31 - len(cut)} more frameworks"
+    for word in ("findings", "waived"):
+        assert sum(each.results[word] for each in cut) == 30
 
 
 @pytest.mark.parametrize("room", ROOMS)
