@@ -5,7 +5,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from cbr_auditor.cbr.client import CbrClient
 from cbr_auditor.cbr.listing import Listing, ListingState
 from cbr_auditor.cbr.query import Filters, hides_resources, hides_siblings
-from cbr_auditor.cbr.tasks import failure_reasons
+from cbr_auditor.cbr.tasks import KEPT, failure_reasons
 from cbr_auditor.errors import ListingError
 from cbr_auditor.judge import Judge, ServerDisks
 from cbr_auditor.override import Override
@@ -26,8 +26,6 @@ from cbr_auditor.subject import Target
 from cbr_auditor.text import one_line
 from cbr_auditor.vault_judge import judge_inventory, judge_target, leave_undecided, take_inventory
 from cbr_auditor.waiver import Waivers
-
-_TASKS_KEPT = timedelta(days=30)
 
 
 class TargetPlan(msgspec.Struct, frozen=True):
@@ -196,7 +194,7 @@ def _audit_target(
         judge.add_members(inventory.vaults, hidden and f"the backups that [listing] {hidden} leaves out")
         judge.finish(
             client.backup,
-            lambda: failure_reasons(lambda offset: client.failed_tasks(offset, now - _TASKS_KEPT)),
+            lambda: failure_reasons(lambda offset: client.failed_tasks(offset, now - KEPT)),
             unseen=_unseen(target, listing.state),
             in_flight=in_flight,
         )

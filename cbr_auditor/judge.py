@@ -11,7 +11,7 @@ from cbr_auditor.errors import AccessError, DeadlineError, ListingError
 from cbr_auditor.plan import Plan, Plans
 from cbr_auditor.recorder import CRASHES, Recorder
 from cbr_auditor.resource import Resource, RestorePoint
-from cbr_auditor.rule import Needs
+from cbr_auditor.rule import Needs, Rule
 from cbr_auditor.spool import BackupSpool, Waiting
 from cbr_auditor.subject import identify
 from cbr_auditor.text import one_line
@@ -60,9 +60,7 @@ class Judge:
         self._asks_replication = asks_replication
         self._unlisted: str | None = None
         self._by_resource = [index for index, rule in enumerate(recorder.rules) if rule.subject == "resource"]
-        self._by_resource.sort(key=lambda index: not recorder.rules[index].supersedes)
-        # Of resources, by rule, what a superseding rule has said already.
-        self._said: dict[str, dict[str, str]] = {}
+        self._by_resource.sort(key=lambda index: _turn(recorder.rules[index].id, recorder.rules))
 
     def take(self, backups: list[Backup]) -> None:
         """Judge a page of backups as far as each can be judged on its own."""
@@ -180,18 +178,13 @@ class Judge:
         return self._plans.for_subject(identify(resource), vault_ids)
 
     def _judge_resource(self, index: int, plan: Plan, resource: Resource) -> Needs | None:
-        rule = self._recorder.rules[index]
-        said = self._said.get(resource.id, {}).get(rule.id)
-        if said:
-            self._recorder.tallies[index].passed(said)
+        if self._recorder.said_already(index, resource.id):
             return None
         try:
             outcome = plan.checks[index](resource)
             if outcome is Needs.DISKS and resource.newest_disks is None and resource.disks_unknown is None:
                 return Needs.DISKS
-            if self._recorder.settle(index, resource, outcome):
-                for other in rule.supersedes:
-                    self._said.setdefault(resource.id, {})[other] = f"already reported as {rule.id}"
+            self._recorder.settle(index, resource, outcome)
         except CRASHES as problem:  # as in _ask
             self._recorder.crashed(index, resource, problem)
         return None
@@ -280,13 +273,11 @@ class Judge:
         else:
             resource.unseen = unseen(resource.id)
         plan = self._plans.for_subject(identify(backup))
-        said = self._said.get(resource.id, {})
         not_examined = False
         for index, rule in enumerate(self._recorder.rules):
             if not rules >> index & 1:
                 continue
-            if rule.id in said:
-                self._recorder.tallies[index].passed(said[rule.id])
+            if self._recorder.said_already(index, resource.id):
                 continue
             try:
                 check = plan.checks[index]
@@ -299,6 +290,12 @@ class Judge:
             except CRASHES as problem:  # as in _ask
                 self._recorder.crashed(index, backup, problem)
         self.not_examined += not_examined
+
+
+def _turn(ident: str, rules: list[Rule], after: tuple[str, ...] = ()) -> int:
+    """When a rule is asked: after every rule that supersedes it; of two that supersede each other neither waits."""
+    before = [rule.id for rule in rules if ident in rule.supersedes and rule.id not in {ident, *after}]
+    return max((_turn(other, rules, (ident, *after)) + 1 for other in before), default=0)
 
 
 class _Details:

@@ -73,6 +73,14 @@ class Plans:
         )
         return self._plan(applying)
 
+    def largest(self, index: int, option: str) -> float | None:
+        """The largest value of a rule's option that may be in force for anything; None where it has no such option."""
+        rule = self.rules[index]
+        if option not in rule.values:
+            return None
+        tables = [rule.values, *(override.rules.get(rule.id) or {} for override in self._overrides)]
+        return max(float(table[option]) for table in tables if option in table)
+
     def _plan(self, applying: tuple[int, ...]) -> Plan:
         if applying not in self._made:
             self._made[applying] = self._make([self._overrides[number] for number in applying])

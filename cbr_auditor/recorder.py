@@ -64,22 +64,36 @@ class Recorder:
         self.project_id = project_id
         self.region = region
         self.tallies = [Tally() for _ in rules]
+        # What superseding rules have said of a resource or a backup, by the rule that must not say it again.
+        superseded = {other for rule in rules for other in rule.supersedes}
+        self._said: dict[str, dict[str, str]] = {rule.id: {} for rule in rules if rule.id in superseded}
         self._findings = findings
         self._waivers = waivers
         self._waivable = frozenset(waiver.rule for waiver in waivers.all) if waivers else frozenset()
 
-    def settle(self, index: int, subject: Subject, outcome: Outcome) -> bool:
-        """Count an outcome and keep its finding; gives whether it is a failure. Raises `TypeError` for no outcome."""
+    def settle(self, index: int, subject: Subject, outcome: Outcome) -> None:
+        """Count an outcome and keep its finding. Raises `TypeError` for what is no outcome."""
         if isinstance(outcome, str) and outcome:
             self.keep(index, subject, "fail", outcome)
-            return True
-        if isinstance(outcome, Unknown):
+            rule = self.rules[index]
+            for other in rule.supersedes:
+                if other in self._said:
+                    self._said[other][identify(subject).id] = rule.id
+        elif isinstance(outcome, Unknown):
             self.keep(index, subject, "unknown", f"cannot tell without {outcome.what}")
         elif isinstance(outcome, NoProblem) and isinstance(outcome.reason, str):
             self.tallies[index].passed(outcome.reason)
         elif outcome is not None:
             raise TypeError(f"check returned {outcome!r}")
-        return False
+
+    def said_already(self, index: int, *subject_ids: str | None) -> bool:
+        """Whether a rule that supersedes this one has found the problem of one of these; it is counted, then."""
+        said = self._said.get(self.rules[index].id)
+        by = next((said[ident] for ident in subject_ids if ident in said), None) if said else None
+        if by is None:
+            return False
+        self.tallies[index].passed(f"already reported as {by}")
+        return True
 
     def keep(self, index: int, subject: Subject, outcome: str, message: str) -> None:
         """Count and spool one finding."""

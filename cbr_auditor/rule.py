@@ -130,7 +130,7 @@ class Rule(msgspec.Struct, frozen=True):
     tasks: Mapping[str, str] | None
     """The tasks that it asks for, as filters of `GET /operation-logs`; its option `days` or `hours` says since when."""
     supersedes: tuple[str, ...]
-    """Rules that do not repeat of a resource, or of its backups, what this rule found of it."""
+    """Rules that do not repeat what this one found: of a resource, its backups, or the task that made a backup."""
     options: tuple[Option, ...]
     values: Mapping[str, Any]
     """The options' values in force, by name."""

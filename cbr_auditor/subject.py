@@ -29,6 +29,8 @@ class Target(msgspec.Struct, gc=False):
     """Filled only for rules that list policies."""
     tasks: tuple[Task, ...] = ()
     """The tasks that the rule asked for, newest first."""
+    tasks_unseen: str | None = None
+    """Which of these tasks may exist without being among them; None where all were seen."""
     listed_at: datetime = datetime.min.replace(tzinfo=timezone.utc)
     """When the audit began."""
 

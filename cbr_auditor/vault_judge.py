@@ -4,13 +4,14 @@ from array import array
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from statistics import median
+from typing import NamedTuple
 
 import msgspec
 
 from cbr_auditor.cbr.client import CbrClient
-from cbr_auditor.cbr.inventory import Listed, list_policies, list_tasks, list_vaults
+from cbr_auditor.cbr.inventory import Listed, has_task_before, list_policies, list_tasks, list_vaults
 from cbr_auditor.cbr.policies import Policy
-from cbr_auditor.cbr.tasks import Task
+from cbr_auditor.cbr.tasks import KEPT, Task
 from cbr_auditor.cbr.vaults import Vault
 from cbr_auditor.errors import AccessError, ListingError
 from cbr_auditor.override import Override
@@ -21,6 +22,8 @@ from cbr_auditor.subject import Target, identify
 from cbr_auditor.text import one_line
 
 _FEWEST_TO_COMPARE = 3  # runs of the same job, before one of them is called unusual
+_LONGEST_RUN = timedelta(days=1)  # so much earlier may a task have begun that ended in the hours that are judged
+_LONGEST_WINDOW = timedelta(days=3650)  # options go further than any calendar
 
 
 class Inventory(msgspec.Struct):
@@ -140,22 +143,26 @@ def judge_target(
     for index, rule in enumerate(recorder.rules):
         if rule.subject not in {"task", "target"} or index in undecidable:
             continue
-        tasks: list[Task] = []
+        tasks = _Tasks([], None, [])
         if rule.tasks is not None:
             try:
-                tasks, unreadable = _tasks(client, rule, plans, index, target.listed_at)
-                problems += unreadable
+                tasks = _list_tasks(client, rule, plans, index, target.listed_at)
+                problems += tasks.problems
             except ListingError as problem:
                 leave_undecided(recorder, index, target, problem)
                 if not isinstance(problem, AccessError):
                     problems.append(f"The tasks for {rule.id} could not be listed: {problem}")
                 continue
         if rule.subject == "task":
-            for task in tasks:
+            for task in tasks.found:
                 _ask([index], task, recorder, plans)
         else:
             whole = msgspec.structs.replace(
-                target, vaults=tuple(inventory.vaults), policies=tuple(inventory.policies), tasks=tuple(tasks)
+                target,
+                vaults=tuple(inventory.vaults),
+                policies=tuple(inventory.policies),
+                tasks=tuple(tasks.found),
+                tasks_unseen=tasks.unseen,
             )
             _ask([index], whole, recorder, plans)
     return problems
@@ -169,44 +176,63 @@ def leave_undecided(recorder: Recorder, index: int, target: Target, problem: Lis
 
 def _ask(indexes: Iterable[int], subject: Vault | Policy | Task | Target, recorder: Recorder, plans: Plans) -> None:
     checks = plans.for_subject(identify(subject)).checks
+    # The task that made a backup, and the backup, are one thing: what was said of that is not said again.
+    made = subject.backup_id if isinstance(subject, Task) and subject.operation_type == "backup" else None
     for index in indexes:
         if index not in checks:
             continue
         recorder.tallies[index].checked += 1
         try:
-            recorder.settle(index, subject, checks[index](subject))
+            if not recorder.said_already(index, made):
+                recorder.settle(index, subject, checks[index](subject))
         except CRASHES as problem:  # a rule's crash is a result, and the rule's alone
             recorder.crashed(index, subject, problem)
 
 
-def _tasks(client: CbrClient, rule: Rule, plans: Plans, index: int, now: datetime) -> tuple[list[Task], list[str]]:
-    """The tasks that a rule asks for, newest first.
+class _Tasks(NamedTuple):
+    """The tasks that a rule asked for."""
+
+    found: list[Task]
+    """Newest first."""
+    unseen: str | None
+    """Which may exist without being among them."""
+    problems: list[str]
+    """What could not be listed or read, a sentence each."""
+
+
+def _list_tasks(client: CbrClient, rule: Rule, plans: Plans, index: int, now: datetime) -> _Tasks:
+    """The tasks that a rule asks for: those that ended in its `hours`, or began in its `days`.
 
     A rule with both options judges the tasks of its `hours`; those of its `days` before tell what is usual.
+    Raises `ListingError`.
     """
-    values = plans.everywhere.values.get(index, rule.values)
-    judged = now - timedelta(hours=values["hours"]) if "hours" in values else None
-    since = now - timedelta(days=values["days"]) if "days" in values else judged
-    assert since is not None
+    hours, days = (_window(plans.largest(index, option), option) for option in ("hours", "days"))
+    since = now - max(hours + _LONGEST_RUN if hours is not None else timedelta(0), days or timedelta(0))
     listed = list_tasks(client, since=since, **(rule.tasks or {}))
-    seconds: dict[tuple[str | None, str | None], array[float]] = {}
-    kept = []
+    seconds: dict[tuple[object, ...], array[float]] = {}
+    found = []
     for task in listed:
-        begun = task.started_at or task.created_at
-        if judged is None or begun is None or begun >= judged:
-            kept.append(task)
-        elif task.duration is not None:
-            seconds.setdefault((task.operation_type, task.resource_id), array("d")).append(
-                task.duration.total_seconds()
-            )
-    kept.sort(key=lambda task: (task.created_at or now, task.id), reverse=True)
-    return [
-        msgspec.structs.replace(
-            task, listed_at=now, usual=_usual(seconds.get((task.operation_type, task.resource_id), array("d")))
-        )
-        for task in kept
-    ], listed.problems
+        ended = None if task.status in {"running", "waiting"} else task.last_seen_at
+        if hours is None or ended is None or ended >= now - hours:
+            found.append(task)
+        elif task.status == "success" and task.duration is not None:
+            seconds.setdefault(_job(task), array("d")).append(task.duration.total_seconds())
+    found.sort(key=lambda task: (task.created_at or now, task.id), reverse=True)
+    found = [msgspec.structs.replace(task, listed_at=now, usual=_usual(seconds.get(_job(task)))) for task in found]
+    unseen = "the tasks that could not be listed or read" if listed.problems else None
+    if unseen is None and rule.subject == "target" and since < now - KEPT and not has_task_before(client, since):
+        unseen = f"the tasks from before {now - KEPT:%Y-%m-%d}, which CBR may not show any more"
+    return _Tasks(found, unseen, listed.problems)
 
 
-def _usual(seconds: "array[float]") -> timedelta | None:
-    return timedelta(seconds=median(seconds)) if len(seconds) >= _FEWEST_TO_COMPARE else None
+def _window(value: float | None, unit: str) -> timedelta | None:
+    return None if value is None else min(timedelta(**{unit: value}), _LONGEST_WINDOW)
+
+
+def _job(task: Task) -> tuple[object, ...]:
+    """What tells tasks apart that are not expected to take equally long."""
+    return task.operation_type, task.resource_id, task.incremental
+
+
+def _usual(seconds: "array[float] | None") -> timedelta | None:
+    return timedelta(seconds=median(seconds)) if seconds and len(seconds) >= _FEWEST_TO_COMPARE else None

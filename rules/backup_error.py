@@ -24,6 +24,7 @@ controls = (
 )
 reference = "CBR API, Querying All Backups: status; Querying Tasks: error_info"
 since = "created_at"
+supersedes = ("task-failed",)
 
 
 def check(backup: Backup) -> str | Needs | None:

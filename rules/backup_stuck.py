@@ -19,6 +19,7 @@ controls = (
 )
 reference = "CBR API, Querying All Backups: status, updated_at"
 since = "updated_at"
+supersedes = ("task-slow",)
 
 MOVING = {"protecting", "deleting", "restoring"}
 

@@ -132,6 +132,18 @@ def list_tasks(
     return Stream(fetch, "tasks")
 
 
+def has_task_before(client: CbrClient, moment: datetime) -> bool:
+    """Whether the list still shows a task that began before this moment, so that it goes back that far.
+
+    IAM action `cbr:tasks:list`. Raises `ListingError`.
+    """
+    query = {"end_time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"), "limit": 1}
+    page = client.get("/operation-logs", query, read_tasks, action="cbr:tasks:list")
+    # What `end_time` filters by is not documented well: the row itself must be old.
+    began = [task.started_at or task.created_at for task in page.rows if not isinstance(task, UnreadableRecord)]
+    return any(time is not None and time <= moment for time in began)
+
+
 def _all(stream: Stream[R]) -> Listed[R]:
     records = list(stream)
     return Listed(records, stream.problems)

@@ -1,4 +1,4 @@
-"""Tasks: what CBR did, for how long, and why it failed; the reason stands nowhere else. They are kept for 30 days.
+"""Tasks: what CBR did, for how long, and why it failed; the reason stands nowhere else.
 
 Field names and types: CBR API, "Querying the Task List", tables 4 to 15. What a task was about stands in a part of
 `extra_info` that is named by the kind of task.
@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from cbr_auditor.cbr.loose import Fields, read_text, read_time, read_whole
+from cbr_auditor.cbr.loose import Fields, read_flag, read_text, read_time, read_whole
 from cbr_auditor.cbr.records import UTC, UnreadableRecord
 from cbr_auditor.cbr.rows import RecordPage, read_rows
 from cbr_auditor.text import one_line
 
+KEPT = timedelta(days=30)
+"""How far back the console shows tasks (user guide, "Managing Tasks"). Whether the API keeps more is not documented."""
 _MOST_PAGES = 20  # so many reasons fit into a small function, and nobody reads 20,000 of them
 
 
@@ -45,6 +47,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     backup_id: str | None = None
     """The backup that was made, restored, deleted, or copied."""
     backup_name: str | None = None
+    incremental: bool | None = None
+    """Whether the backup that was made holds only what changed since the one before."""
     target_resource_id: str | None = None
     """Where a backup was restored to."""
     target_resource_name: str | None = None
@@ -53,14 +57,18 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     destination_project_id: str | None = None
     destination_backup_id: str | None = None
     failed_count: int | None = None
-    """Of the backups of a vault, or the resources, that were to be removed: how many were not."""
+    """Of a deleted vault, or of resources that were taken out of one: how many resources were not deleted."""
     total_count: int | None = None
+    """How many backups went with the deleted vault, or with the resources."""
     progress: int | None = None
     """In percent."""
     unreadable: tuple[str, ...] = ()
     """Fields, by their path, that held something which is neither null nor readable."""
     usual: timedelta | None = None
-    """How long earlier tasks of the same kind about the same resource took (their median); None where too few ran."""
+    """How long earlier tasks of the same kind about the same resource took (their median); None where too few ran.
+
+    Full and incremental backups are of two kinds, and only tasks that succeeded count.
+    """
     listed_at: datetime = datetime.min.replace(tzinfo=UTC)
     """When the audit began."""
 
@@ -70,6 +78,18 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         if self.started_at is None or self.ended_at is None or self.ended_at < self.started_at:
             return None
         return self.ended_at - self.started_at
+
+    @property
+    def elapsed(self) -> timedelta | None:
+        """How long it took, or has taken so far; None where that is not known."""
+        if self.status != "running":
+            return self.duration
+        return None if self.started_at is None else max(self.listed_at - self.started_at, timedelta(0))
+
+    @property
+    def last_seen_at(self) -> datetime | None:
+        """When it ended, else when something of it last changed."""
+        return self.ended_at or self.updated_at or self.started_at or self.created_at
 
     @property
     def reason(self) -> str:
@@ -128,6 +148,7 @@ def _task(ident: str, fields: Fields) -> Task:
         resource_type=resource.get("type", read_text),
         backup_id=_first(about, "backup_id") or replication.get("source_backup_id", read_text),
         backup_name=_first(about, "backup_name") or replication.get("source_backup_name", read_text),
+        incremental=about[0].get("incremental", read_flag),
         target_resource_id=about[1].get("target_resource_id", read_text),
         target_resource_name=about[1].get("target_resource_name", read_text),
         destination_region=replication.get("destination_region", read_text),
