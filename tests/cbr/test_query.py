@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from cbr_auditor.cbr.query import hides_siblings, read_filters
+from cbr_auditor.cbr.query import hides_resources, hides_siblings, read_filters
 from cbr_auditor.errors import SettingsError
 
 
@@ -72,3 +72,14 @@ def test_a_filter_by_resource_keeps_siblings_together(name: str) -> None:
 @pytest.mark.parametrize("name", ["status", "vault_id", "start_time", "name", "own_type", "used_percent"])
 def test_any_other_filter_may_hide_siblings(name: str) -> None:
     assert hides_siblings({name: ["x"], "resource_id": ["y"]}) == name
+
+
+@pytest.mark.parametrize("name", ["resource_id", "resource_type", "status", "vault_id"])
+def test_any_filter_may_hide_all_backups_of_a_resource(name: str) -> None:
+    assert hides_resources({name: ["x"]}) == name
+
+
+def test_what_only_shows_more_hides_nothing() -> None:
+    assert hides_siblings({"show_replication": ["true"]}) is None
+    assert hides_resources({"show_replication": ["true"]}) is None
+    assert hides_resources({}) is None
