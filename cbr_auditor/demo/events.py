@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from cbr_auditor.demo.estate import Estate
-from cbr_auditor.demo.protected import PROJECT_ID, VAULTS_BY_NAME, Row, as_recorded, make_id
+from cbr_auditor.demo.protected import PROJECT_ID, VAULTS_BY_NAME, Protected, Row, Vault, as_recorded, make_id
 from cbr_auditor.demo.task_rows import DISK_BUSY, NO_SERVER, make_task
 
 _COPIED = "vault-prod-daily"
 _COPY_AFTER, _COPY_TAKES = timedelta(hours=4), timedelta(minutes=38)  # as policy-copy-to-nl says
-_COPY = {"destination_project_id": "fcf6cb26c3bf4402869792207ad3dce4", "destination_region": "eu-nl"}
 
 
 def other_tasks(estate: Estate, policy_ids: dict[str, str]) -> Iterator[Row]:
@@ -33,48 +32,50 @@ def _copies(estate: Estate, policy_id: str) -> Iterator[Row]:
                 continue
             failed = late > 0 and resource.name == "erp-app-01"
             late -= failed
-            task = make_task(
-                "replication",
-                resource,
-                vault,
-                begun,
-                _COPY_TAKES,
-                status="timeout" if failed else "success",
-                policy_id=policy_id,
-                checkpoint_id=row["checkpoint_id"],
-                progress=64 if failed else 100,
-            )
-            copy = make_id(f"copy of {row['id']}")
-            task["extra_info"]["replication"] = {
-                "source_backup_id": row["id"],
-                "source_backup_name": row["name"],
-                "source_checkpoint_id": row["checkpoint_id"],
-                "source_project_id": PROJECT_ID,
-                "source_region": "eu-de",
-                "destination_backup_id": copy,
-                "destination_backup_name": row["name"],
-                "destination_checkpoint_id": make_id(f"copy of {row['checkpoint_id']}"),
-                **_COPY,
-            }
-            row["replication_records"] = [_record(row, copy, begun, "fail" if failed else "success")]
-            yield task
+            row["replication_records"] = [_record(row, begun, "fail" if failed else "success")]
+            yield _copy_task(resource, vault, row, begun, policy_id, failed=failed)
 
 
-def _record(row: Row, copy: str, begun: datetime, status: str) -> Row:
+def _copy_task(resource: Protected, vault: Vault, row: Row, begun: datetime, policy_id: str, *, failed: bool) -> Row:
+    task = make_task(
+        "replication",
+        resource,
+        vault,
+        begun,
+        _COPY_TAKES,
+        status="timeout" if failed else "success",
+        policy_id=policy_id,
+        checkpoint_id=row["checkpoint_id"],
+        progress=64 if failed else 100,
+    )
+    names = {"source_backup_name": row["name"], "destination_backup_name": row["name"]}
+    task["extra_info"]["replication"] = {**_ends(row), **names}
+    return task
+
+
+def _record(row: Row, begun: datetime, status: str) -> Row:
     """What a backup says of its copy; Huawei Cloud's definition, for none was ever published filled."""
     return {
-        "id": make_id(f"record {copy}"),
+        "id": make_id(f"record {row['id']}"),
         "status": status,
         "created_at": as_recorded(begun),
+        "vault_id": row["vault_id"],
+        "destination_vault_id": make_id(f"copies of {_COPIED}"),
+        **_ends(row),
+    }
+
+
+def _ends(row: Row) -> Row:
+    """Where a copy comes from and where it goes to."""
+    return {
         "source_backup_id": row["id"],
         "source_checkpoint_id": row["checkpoint_id"],
         "source_project_id": PROJECT_ID,
         "source_region": "eu-de",
-        "destination_backup_id": copy,
+        "destination_backup_id": make_id(f"copy of {row['id']}"),
         "destination_checkpoint_id": make_id(f"copy of {row['checkpoint_id']}"),
-        "destination_vault_id": make_id(f"copies of {_COPIED}"),
-        "vault_id": row["vault_id"],
-        **_COPY,
+        "destination_project_id": "fcf6cb26c3bf4402869792207ad3dce4",
+        "destination_region": "eu-nl",
     }
 
 

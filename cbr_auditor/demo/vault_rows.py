@@ -32,8 +32,6 @@ def vault_row(vault: Vault, members: Iterable[Protected], rows: Iterable[Row]) -
         if row["vault_id"] == vault.id and row["status"] != "error":
             held[row["resource_id"]] = held.get(row["resource_id"], 0) + 1
     resources = [_member(resource, held.get(resource.id, 0)) for resource in members]
-    object_type, spec = _KINDS[vault.type]
-    protect_type = "replication" if vault.takes_copies else "backup"
     row = {
         "id": vault.id,
         "name": vault.name,
@@ -51,25 +49,7 @@ def vault_row(vault: Vault, members: Iterable[Protected], rows: Iterable[Row]) -
         "smn_notify": vault.smn_notify,
         "threshold": 80,
         "user_id": _USER_ID,
-        "billing": {
-            "allocated": 0 if vault.takes_copies else sum(resource["size"] for resource in resources),
-            "cloud_type": "public",
-            "consistent_level": "crash_consistent",
-            "frozen_scene": None,
-            "charging_mode": "post_paid",
-            "order_id": None,
-            "product_id": None,
-            "protect_type": protect_type,
-            "object_type": object_type,
-            "spec_code": f"vault.{protect_type}.{spec}.normal",
-            "is_multi_az": False,
-            "is_double_az": False,
-            "used": sum(resource["backup_size"] for resource in resources),
-            "storage_unit": None,
-            "status": vault.status,
-            "size": vault.size,
-            "partner_bp_id": None,
-        },
+        "billing": _billing(vault, resources),
         "tags": [{"key": key, "value": value} if value else {"key": key} for key, value in vault.tags.items()],
         "backup_name_prefix": None,
         "demand_billing": False,
@@ -84,6 +64,31 @@ def vault_row(vault: Vault, members: Iterable[Protected], rows: Iterable[Row]) -
     }
     unsaid = {key for key in ("locked", "smn_notify") if row[key] is None}
     return {key: value for key, value in row.items() if key not in unsaid}
+
+
+def _billing(vault: Vault, resources: list[Row]) -> Row:
+    """A vault that takes copies allocates nothing (recorded)."""
+    object_type, spec = _KINDS[vault.type]
+    protect_type = "replication" if vault.takes_copies else "backup"
+    return {
+        "allocated": 0 if vault.takes_copies else sum(resource["size"] for resource in resources),
+        "cloud_type": "public",
+        "consistent_level": "crash_consistent",
+        "frozen_scene": None,
+        "charging_mode": "post_paid",
+        "order_id": None,
+        "product_id": None,
+        "protect_type": protect_type,
+        "object_type": object_type,
+        "spec_code": f"vault.{protect_type}.{spec}.normal",
+        "is_multi_az": False,
+        "is_double_az": False,
+        "used": sum(resource["backup_size"] for resource in resources),
+        "storage_unit": None,
+        "status": vault.status,
+        "size": vault.size,
+        "partner_bp_id": None,
+    }
 
 
 def _member(resource: Protected, backups: int) -> Row:
