@@ -20,6 +20,7 @@ from cbr_auditor.run import Run, run
 from cbr_auditor.settings import load_settings
 from tests.delivery.receivers import Answer, Receiver
 from tests.fakes import NOW, PROJECT, FakeClock
+from tests.test_rule import GOOD
 
 TOKEN = "canary-token-3f2a9c"
 SCHEMA = Draft202012Validator(json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text()))
@@ -334,3 +335,44 @@ def test_wrong_settings_are_refused_before_any_request(
             go(endpoint, toml, **variables)
         assert endpoint.requests == []
     assert receiver.requests == []
+
+
+def frameworks(folder: Path) -> dict[str, dict[str, Any]]:
+    """Every clause of the report in the folder, by its control."""
+    content = json.loads((folder / "out" / "report.json").read_text())
+    return {f"{one['id']}:{each['id']}": each for one in content["frameworks"] for each in one["clauses"]}
+
+
+def test_a_run_says_which_clauses_it_supports_evidence_for(go: Go, tmp_path: Path) -> None:
+    with cbr(row(1), row(2, **HIGH)) as endpoint:
+        go(endpoint, "[rules.backup-disk-failed]\n[rules.backup-not-restorable]")
+    found = frameworks(tmp_path)
+    assert (found["iso27001-2022:A.8.13"]["result"], found["iso27001-2022:A.8.13"]["findings"]) == ("findings", 1)
+    assert "resource-rpo-breach" in found["iso27001-2022:A.8.13"]["rules_off"]
+    assert found["nist-csf-2.0:RC.RP-03"]["result"] == found["iso27001-2022:A.8.24"]["result"] == "no_finding"
+    assert found["pci-dss-4.0.1:9.4.1.1"]["result"] == found["cis-8.1:11.4"]["result"] == "not_assessed"
+    assert found["gdpr:32(1)"]["result"] == "partly_assessed"
+    page = (tmp_path / "out" / "controls.html").read_text()
+    assert page.index("ISO 27001:2022") < page.index("GDPR")
+    assert "Evidence for controls" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize("toml", ["", '[listing]\nstatus = "available"'])
+def test_where_not_everything_was_seen_no_clause_is_without_a_finding(go: Go, tmp_path: Path, toml: str) -> None:
+    rows = [row(1)] if toml else [row(1), {"id": None, "status": "available"}]
+    with cbr(*rows) as endpoint:
+        go(endpoint, toml)
+    results = {each["result"] for each in frameworks(tmp_path).values()}
+    assert results == {"partly_assessed", "not_assessed"}
+
+
+def test_the_profiles_framework_comes_first_and_an_operators_own_last(go: Go, tmp_path: Path) -> None:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "backup_cursed.py").write_text(GOOD.replace("()", '("ours:4.2", "plain")'))
+    profile = '[profiles.ours]\nextends = "essential"\nframeworks = "gdpr"\n'
+    profile += 'without = ["policy-*", "vault-*", "restore-*", "resource-never-*"]'
+    with cbr(row(1, name="x")) as endpoint:
+        result = go(endpoint, profile, AUDITOR_PROFILE="ours", AUDITOR_RULES_FOLDER=str(folder))
+    assert [one.id for one in (result.report.frameworks[0], *result.report.frameworks[-2:])] == ["gdpr", "ours", ""]
+    assert frameworks(tmp_path)["ours:4.2"]["findings"] == 1

@@ -71,9 +71,11 @@ def test_a_frameworks_profile_has_every_rule_behind_its_clauses(name: str) -> No
     assert profile.on == behind | resolved("essential").on
 
 
-def test_cis_names_a_week() -> None:
+def test_where_a_framework_names_a_figure_its_profile_has_it() -> None:
     assert values(resolved("cis"), "resource-rpo-breach") == {"max_age_hours": 170}
     assert values(resolved("cis"), "policy-infrequent") == {"max_gap_hours": 168}
+    assert values(resolved("cis"), "restore-test-missing") == {"days": 92}
+    assert values(resolved("bsi-c5"), "restore-test-missing") == {"days": 365}
 
 
 def test_an_operators_profile_extends_changes_and_takes_out() -> None:
