@@ -23,7 +23,7 @@ from markupsafe import Markup
 
 from cbr_auditor.columns import pad, wrap
 from cbr_auditor.errors import ReportError
-from cbr_auditor.excerpt import ROOMS, excerpt
+from cbr_auditor.excerpt import ROOMS, WHOLE, excerpt
 from cbr_auditor.layout import resource_folder
 from cbr_auditor.report import Finding, Report, RuleResult
 from cbr_auditor.text import clip, one_line
@@ -87,8 +87,12 @@ class Renderer:
         self._html = self.environment()
         self._text = self.environment(escape=lambda text: one_line(text, _LONGEST_VALUE))
 
+    def page(self, report: Report) -> str:
+        """The page as a file, which may be of any size. Raises `ReportError`."""
+        return self._render(PAGE, self._html, excerpt(report, WHOLE))
+
     def html(self, report: Report) -> str:
-        """The page, which is also the mail: with our template always less than 95,000 bytes of UTF-8.
+        """The page as a mail: with our template always less than 95,000 bytes of UTF-8.
 
         It shows fewer findings and shorter texts until it fits, and says how many are left out; an operator's
         template that never fits is given back as short as it gets. Raises `ReportError`.

@@ -464,3 +464,16 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path: Path, monkeypa
     (ours / "__pycache__").write_text("a file where the folder would be")
     monkeypatch.setattr("cbr_auditor.render.resource_folder", lambda name: ours)
     assert Renderer().text(make_report())
+
+
+def test_the_file_shows_what_a_mail_has_no_room_for() -> None:
+    rules = [
+        make_rule_result(id=f"rule-{n}", title=f"Title of the rule number {n} " + "long " * 10, failed=30)
+        for n in range(40)
+    ]
+    findings = [make_finding(message=f"finding {n} of one rule") for n in range(30)]
+    report = make_report(rules=rules, groups=[RuleGroup(rule, findings, []) for rule in rules])
+    mail, page = Page(RENDERER.html(report)).words, Page(RENDERER.page(report)).words
+    assert all(rule.title.strip() in page for rule in rules)
+    assert page.count("finding 1 ") > mail.count("finding 1 ")
+    assert len(RENDERER.html(report).encode()) < 95_000
