@@ -11,11 +11,21 @@ def _put_first(folder: Path) -> None:
     The runtime's own typing_extensions breaks pydantic, and its requests cannot be imported on Python 3.12.
     """
     sys.path[:] = [str(folder), *(path for path in sys.path if path != str(folder))]
-    for name in _libraries(folder) & sys.modules.keys():
-        file = getattr(sys.modules[name], "__file__", None)
+    libraries = _libraries(folder)
+    for name in libraries & {module.partition(".")[0] for module in sys.modules}:
+        # One that could not be imported leaves its parts behind, without itself.
+        file = getattr(sys.modules.get(name), "__file__", None)
         if not file or not Path(file).resolve().is_relative_to(folder):
-            for module in [module for module in sys.modules if f"{module}.".startswith(f"{name}.")]:
-                del sys.modules[module]
+            _forget(name)
+    if "requests" in libraries:
+        # requests takes a chardet that it finds before the charset_normalizer that is beside it; None: there is none.
+        _forget("chardet")
+        sys.modules["chardet"] = None  # type: ignore[assignment]  # what the import system documents
+
+
+def _forget(name: str) -> None:
+    for module in [module for module in sys.modules if f"{module}.".startswith(f"{name}.")]:
+        del sys.modules[module]
 
 
 def _libraries(folder: Path) -> set[str]:

@@ -117,6 +117,23 @@ def test_what_the_zip_does_not_bring_is_left_to_the_runtime(runtime: Path, code:
     assert loaded["kept"] == ["six", "server_tools"]
 
 
+def test_the_zips_requests_does_not_take_a_chardet_of_the_runtime(runtime: Path, code: Path) -> None:
+    write(runtime / "chardet" / "__init__.py", "")
+    write(
+        code / "requests" / "__init__.py",
+        "try:\n    import chardet\nexcept ImportError:\n    chardet = None\nassert chardet is None\n",
+    )
+    assert load(runtime, code)["answer"]["requests"] == str(code / "requests" / "__init__.py")
+    assert load(runtime, code, "chardet")["kept"] == []
+
+
+def test_parts_of_a_library_that_the_runtime_could_not_import_are_dropped_too(runtime: Path, code: Path) -> None:
+    write(runtime / "requests" / "__init__.py", "import requests.sessions\nraise ImportError\n")
+    write(runtime / "server_tools.py", "try:\n    import requests\nexcept ImportError:\n    pass\n")
+    loaded = load(runtime, code, "server_tools")
+    assert loaded["answer"]["sessions"] == str(code / "requests" / "sessions.py")
+
+
 def test_pythons_own_modules_are_never_dropped(runtime: Path, code: Path) -> None:
     write(code / "json" / "__init__.py", "")
     assert load(runtime, code, "json", "email")["kept"] == ["json", "email"]
