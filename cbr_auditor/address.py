@@ -6,6 +6,10 @@ from urllib.parse import urlsplit
 
 from cbr_auditor.text import one_line
 
+_CHAT_HOSTS = {
+    "slack_webhook_url": ("slack.com", "slack-gov.com"),
+    "teams_webhook_url": ("powerautomate.com", "powerplatform.com", "flow.microsoft.com", "logic.azure.com"),
+}
 _MAIL_ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
@@ -33,6 +37,14 @@ def check_url(value: str) -> str:
     if "@" in parts.netloc:
         raise ValueError("an address must not hold a user name or password")
     return value
+
+
+def check_webhook(setting: str, url: str) -> None:
+    """Refuse an address that no message may go to, or that another setting's messages go to. Raises `ValueError`."""
+    host = urlsplit(check_url(url)).hostname or ""
+    for name, hosts in _CHAT_HOSTS.items():
+        if name != setting and host.endswith(hosts):
+            raise ValueError(f"this looks like a webhook for AUDITOR_{name.upper()}; set it there")
 
 
 def check_endpoint(value: str) -> str:

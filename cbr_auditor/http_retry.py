@@ -1,7 +1,62 @@
 """When to ask an HTTP server again."""
 
+import random
+from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple, TypeVar
+
+from cbr_auditor.clock import Deadline
+from cbr_auditor.errors import DeadlineError, ListingError
+
+T = TypeVar("T")
+
+
+class Patience(NamedTuple):
+    """How often and for how many seconds at least a request is tried before it is given up (contract)."""
+
+    tries: int = 8
+    seconds: float = 30.0
+
+
+PATIENT = Patience()
+
+
+def insist(
+    attempt: Callable[[], T], deadline: Deadline, patience: Patience = PATIENT, over: Callable[[], bool] = lambda: False
+) -> T:
+    """What the attempt gives, tried again where its error may pass, never past the deadline nor once it is `over`.
+
+    Raises `ListingError`.
+    """
+    clock = deadline.clock
+    started = clock.monotonic()
+    tries = 0
+    while True:
+        deadline.check()
+        tries += 1
+        try:
+            return attempt()
+        except ListingError as problem:
+            error = problem
+        if not error.passing or over():
+            raise error
+        if tries >= patience.tries and clock.monotonic() - started >= patience.seconds:
+            what = f"{error.what}, after {tries} tries" if tries > 1 else error.what
+            raise type(error)(what, error.mend, error.status) from None
+        pause = max(error.wait, _pause(tries))
+        if pause >= deadline.left_for_asking():
+            raise DeadlineError(
+                f"no time was left to try again: {error.what}",
+                "Give the function more time (or --timeout); if it persists, ask the cloud's support.",
+                error.status,
+            ) from None
+        clock.sleep(pause)
+
+
+def _pause(tries: int) -> float:
+    """Seconds before the next try: 1, 2, 4, then 8, and up to one more, so that callers do not come in step."""
+    return min(8.0, 2.0 ** (tries - 1)) + random.random()  # noqa: S311
 
 
 def retry_after(value: str, now: datetime) -> float:

@@ -8,8 +8,10 @@ from tempfile import TemporaryDirectory
 from threading import BoundedSemaphore
 
 import msgspec
+from requests.auth import AuthBase
 
 from cbr_auditor import __version__
+from cbr_auditor.access import Access
 from cbr_auditor.assessment import Scope, assess
 from cbr_auditor.audit import Audit, TargetPlan, audit
 from cbr_auditor.catalogue import Catalogue, load_catalogue
@@ -24,7 +26,7 @@ from cbr_auditor.render import Renderer
 from cbr_auditor.report import FrameworkResult, Report, RuleResult, Trigger, WaiverState
 from cbr_auditor.settings import Settings
 from cbr_auditor.spool import FindingSpool
-from cbr_auditor.target import TargetSettings, sign_in
+from cbr_auditor.target import TargetSettings
 from cbr_auditor.text import one_line
 from cbr_auditor.verdict import FAIL, INCOMPLETE, decide, summarise
 from cbr_auditor.waiver import Waivers, read_waivers
@@ -53,9 +55,9 @@ def run(settings: Settings, *, trigger: Trigger, clock: Clock, deadline: Deadlin
     started = clock.now().replace(microsecond=0)
     catalogue = catalogue_of(settings)
     waivers = waivers_of(settings, catalogue, started)
-    targets = targets_of(settings, deadline)
     renderer = Renderer(settings.templates_folder)
     out = _prepared(settings.out)
+    targets = targets_of(settings, deadline)
     run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     log.info("run %s: rules: %d, projects: %d", run_id, len(catalogue.rules), len(targets))
     try:
@@ -82,7 +84,7 @@ def run(settings: Settings, *, trigger: Trigger, clock: Clock, deadline: Deadlin
             html, text = renderer.html(report), renderer.text(report)
             files = ReportFolder(out) if out else None
             if files and listing:
-                files.write(report, findings_csv, listing, html, text, renderer.controls(report))
+                files.write(report, findings_csv, listing, renderer.page(report), text, renderer.controls(report))
             report.deliveries = deliver(
                 report,
                 settings,
@@ -125,17 +127,12 @@ def waivers_of(settings: Settings, catalogue: Catalogue, now: datetime) -> Waive
 def targets_of(settings: Settings, deadline: Deadline) -> list[TargetPlan]:
     """What to audit. All of it together has at most `settings.requests` requests in flight."""
     slots = BoundedSemaphore(settings.requests)
-    if settings.targets:
-        return [_target(settings, target, deadline, slots) for target in settings.targets]
-    if not settings.project_id:
-        raise SettingsError("AUDITOR_PROJECT_ID is not set", "Set it to the id of the project to audit.")
-    return [_target(settings, TargetSettings(project_id=settings.project_id), deadline, slots)]
+    return [_plan(settings, target, auth, deadline, slots) for target, auth in Access(settings, deadline).targets()]
 
 
-def _target(settings: Settings, target: TargetSettings, deadline: Deadline, slots: BoundedSemaphore) -> TargetPlan:
-    own = settings.project_id or (target.project_id if not settings.targets else None)
-    place = f"auditor.toml, [[targets]] {target.name or target.project_id}" if settings.targets else "AUDITOR_TOKEN"
-    auth = sign_in(target.project_id, place, deadline.clock, target, settings.credentials, own_project=own)
+def _plan(
+    settings: Settings, target: TargetSettings, auth: AuthBase, deadline: Deadline, slots: BoundedSemaphore
+) -> TargetPlan:
     endpoint = target.address() or settings.endpoint
     ca_file = str(settings.ca_file) if settings.ca_file else None
 

@@ -4,20 +4,17 @@ A setting called `smtp_port` is `AUDITOR_SMTP_PORT` in the environment and `smtp
 addresses of webhooks are refused in the file. Whatever is wrong is said in one `SettingsError`, before any request.
 """
 
-import difflib
 import os
 import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
@@ -25,21 +22,25 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnparsedError
 
-from cbr_auditor.address import check_endpoint, check_mail_address, check_url, is_loopback
+from cbr_auditor import setting_sources
+from cbr_auditor.address import check_endpoint, check_mail_address, check_webhook, is_loopback
 from cbr_auditor.auditor_toml import read_table
 from cbr_auditor.cbr.endpoint import endpoint_of
 from cbr_auditor.cbr.query import Filters, read_filters
 from cbr_auditor.errors import SettingsError
 from cbr_auditor.rule import Severity
-from cbr_auditor.target import Credentials, TargetSettings, check_project, with_secrets
-from cbr_auditor.text import one_line
+from cbr_auditor.setting_refusal import explain, refuse_unknown
+from cbr_auditor.setting_sources import REMOTE, Variables, names_of, read_secret, read_values
+from cbr_auditor.target import (
+    Credentials,
+    TargetSettings,
+    check_project,
+    check_project_name,
+    leave_out_replaced,
+    with_secrets,
+)
 
-PREFIX = "AUDITOR_"
-
-_CHAT_HOSTS = {
-    "slack_webhook_url": ("slack.com", "slack-gov.com"),
-    "teams_webhook_url": ("powerautomate.com", "powerplatform.com", "flow.microsoft.com", "logic.azure.com"),
-}
+PREFIX = setting_sources.PREFIX
 
 
 def _split(value: Any) -> Any:
@@ -64,11 +65,20 @@ class Settings(BaseSettings):
 
     region: Text | None = Field(None, description="The cloud's region, as eu-de; decides CBR's host.")
     project_id: Text | None = Field(None, description="The project whose backups are audited.")
+    project_name: Text | None = Field(None, description="Its name, where the id is not set: IAM is asked for it.")
     cbr_endpoint: Text | None = Field(None, description="CBR's address where the region's host is not it.")
+    iam_endpoint: Text | None = Field(None, description="IAM's address where the region's host is not it.")
+    kms_endpoint: Text | None = Field(None, description="KMS's address where the region's host is not it.")
+    csms_endpoint: Text | None = Field(None, description="The secret manager's address where it is not KMS's.")
     token: Secret | None = Field(None, description="A project-scoped IAM token; in the function the agency's.")
     access_key: Secret | None = Field(None, description="An access key (AK) to sign with where there is no token.")
     secret_key: Secret | None = Field(None, description="Its secret key (SK).")
     security_token: Secret | None = Field(None, description="The security token of a temporary access key.")
+    username: Text | None = Field(None, description="A user to log in as where there is neither; a name or an id.")
+    password: Secret | None = Field(None, description="That user's password.")
+    domain_name: Text | None = Field(
+        None, description="The account (domain) that the user belongs to; a name or an id."
+    )
     ca_file: Path | None = Field(None, description="A PEM file of authorities to trust in place of the public ones.")
 
     out: Path | None = Field(None, description="A folder that also gets the report's files.")
@@ -123,13 +133,13 @@ class Settings(BaseSettings):
         given = init_settings.init_kwargs
         return (
             InitSettingsSource(settings_cls, given["given"]),
-            _Variables(settings_cls, given["user_data"]),
-            _Variables(settings_cls, given["environ"]),
+            Variables(settings_cls, given["user_data"]),
+            Variables(settings_cls, given["environ"]),
             InitSettingsSource(settings_cls, given["table"]),
             InitSettingsSource(settings_cls, given["fallbacks"]),
         )
 
-    @field_validator("cbr_endpoint")
+    @field_validator("cbr_endpoint", "iam_endpoint", "kms_endpoint", "csms_endpoint")
     @classmethod
     def _check_endpoint(cls, value: str | None) -> str | None:
         return None if value is None else check_endpoint(value)
@@ -137,18 +147,19 @@ class Settings(BaseSettings):
     @field_validator("slack_webhook_url", "teams_webhook_url", "mattermost_webhook_url", "webhook_url")
     @classmethod
     def _check_webhook(cls, value: SecretStr | None, info: Any) -> SecretStr | None:
-        if value is None:
-            return None
-        host = urlsplit(check_url(value.get_secret_value())).hostname or ""
-        for name, hosts in _CHAT_HOSTS.items():
-            if name != info.field_name and host.endswith(hosts):
-                raise ValueError(f"this looks like a webhook for {PREFIX}{name.upper()}; set it there")
+        if value is not None and not value.get_secret_value().startswith(REMOTE):
+            check_webhook(info.field_name, value.get_secret_value())
         return value
 
     @field_validator("project_id")
     @classmethod
     def _check_project(cls, value: str | None) -> str | None:
         return None if value is None else check_project(value)
+
+    @field_validator("project_name")
+    @classmethod
+    def _check_project_name(cls, value: str | None) -> str | None:
+        return None if value is None else check_project_name(value)
 
     @field_validator("timezone")
     @classmethod
@@ -180,13 +191,6 @@ class Settings(BaseSettings):
             raise ValueError("this is no PEM file with certificates") from None
         except (OSError, ValueError):
             raise ValueError("there is no such file") from None
-        return value
-
-    @field_validator("rules_folder", "templates_folder")
-    @classmethod
-    def _check_folder(cls, value: Path | None) -> Path | None:
-        if value is not None and not value.is_dir():
-            raise ValueError("there is no such folder")
         return value
 
     @field_validator("listing")
@@ -235,13 +239,19 @@ class Settings(BaseSettings):
     @property
     def endpoint(self) -> str:
         """CBR's address, from `cbr_endpoint` or the region. Raises `SettingsError` where neither tells."""
-        if self.cbr_endpoint:
-            return self.cbr_endpoint.rstrip("/")
+        return self.address("cbr")
+
+    def address(self, service: Literal["cbr", "iam", "kms"]) -> str:
+        """A service's address, from its own setting or the region. Raises `SettingsError` where neither tells."""
+        own: str | None = getattr(self, f"{service}_endpoint")
+        if own:
+            return own.rstrip("/").removesuffix("/v3")  # OS_AUTH_URL has it behind IAM's
         if not self.region:
             raise SettingsError(
-                f"neither {PREFIX}REGION nor {PREFIX}CBR_ENDPOINT is set", f"Set {PREFIX}REGION, as eu-de."
+                f"neither {PREFIX}REGION nor {PREFIX}{service.upper()}_ENDPOINT is set",
+                f"Set {PREFIX}REGION, as eu-de.",
             )
-        return endpoint_of(self.region)
+        return endpoint_of(self.region, service=service)
 
     @property
     def credentials(self) -> Credentials:
@@ -251,24 +261,13 @@ class Settings(BaseSettings):
             access_key=self.access_key,
             secret_key=self.secret_key,
             security_token=self.security_token,
+            username=self.username,
+            password=self.password,
+            domain_name=self.domain_name,
         )
 
 
-class _Variables(EnvSettingsSource):
-    """Variables from a mapping instead of `os.environ`."""
-
-    def __init__(self, settings_cls: type[BaseSettings], variables: Mapping[str, str]) -> None:
-        self._variables = variables
-        super().__init__(settings_cls)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {
-            name.lower(): value for name, value in self._variables.items() if name.startswith(PREFIX) and value.strip()
-        }
-
-
 SECRETS = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
-_READ_FROM = {"rules_folder", "templates_folder", "ca_file"}
 _BEFORE_SETTINGS = {"config"}  # says where auditor.toml is, so it is read before the settings are
 
 
@@ -288,78 +287,29 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     user_data = {} if user_data is None else user_data
-    _refuse_unknown({**environ, **user_data})
     variables = {**environ, **user_data}
+    refuse_unknown(variables, {*Settings.model_fields, *_BEFORE_SETTINGS})
     named = user_data.get(f"{PREFIX}CONFIG") or environ.get(f"{PREFIX}CONFIG")
     table = read_table(named and str((beside or Path()) / named), beside, SECRETS)
     if "targets" in table:
-        table["targets"] = with_secrets(table["targets"], lambda name: user_data.get(name) or environ.get(name) or "")
+        table["targets"] = with_secrets(
+            table["targets"],
+            lambda name: read_secret(name, user_data.get(name) or environ.get(name) or "", beside, credential=True),
+        )
     sources = {
         "given": {name: value for name, value in (given or {}).items() if value is not None},
-        "user_data": _anchored(user_data, beside),
-        "environ": _anchored(environ, beside),
-        "table": _anchored(table, beside),
-        "fallbacks": {name: value for name, value in (fallbacks or {}).items() if value},
+        "user_data": read_values(user_data, beside, SECRETS),
+        "environ": read_values(environ, beside, SECRETS),
+        "table": read_values(table, beside, SECRETS),
     }
+    sources["fallbacks"] = leave_out_replaced(fallbacks or {}, names_of(sources.values()))
     try:
         return Settings(**sources)  # type: ignore[arg-type]  # the five sources, not the fields
     except ValidationError as problem:
-        raise _explain(problem, table, variables) from None
+        raise explain(problem, table, variables, Settings.model_fields, SECRETS) from None
     except UnparsedError as problem:
         name = re.search(r'"(\w+)"', str(problem))
         variable = f"{PREFIX}{name[1].upper()}" if name else "a variable"
         raise SettingsError(
             f"{variable} cannot be read: it is no JSON object", "Write these options in auditor.toml."
         ) from None
-
-
-def _anchored(values: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
-    """The values; what is to be read from a relative path is looked for in the folder."""
-    paths = {
-        name: str((folder or Path()) / value)
-        for name, value in values.items()
-        if name.removeprefix(PREFIX).lower() in _READ_FROM and isinstance(value, str) and value.strip()
-    }
-    return {**values, **paths}
-
-
-def _refuse_unknown(variables: Mapping[str, str]) -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in {*Settings.model_fields, *_BEFORE_SETTINGS}}
-    for name in sorted(variables):
-        if name == f"{PREFIX}TARGETS" and variables[name].strip():
-            raise SettingsError(f"{name} cannot be set as a variable", "Write [[targets]] in auditor.toml.")
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, sorted(known), n=1)
-            raise SettingsError(
-                f"{name} is no setting",
-                f"Did you mean {near[0]}?" if near else "Remove it, or see the README.",
-            )
-
-
-def _explain(problem: ValidationError, table: Mapping[str, Any], variables: Mapping[str, str]) -> SettingsError:
-    """All that pydantic found wrong, each with the variable, the value (secrets masked) and the mend."""
-    sentences = []
-    for error in problem.errors(include_url=False):
-        name = str(error["loc"][0]) if error["loc"] else ""
-        variable = f"{PREFIX}{name.upper()}"
-        nested = ".".join(str(part) for part in error["loc"])
-        where = f"auditor.toml, {nested}" if name in table and variable not in variables else variable
-        known = TargetSettings.model_fields if name == "targets" else Settings.model_fields
-        if error["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "remove it"
-            sentences.append(f"auditor.toml, {nested}: there is no such setting; {hint}")
-            continue
-        message = error["msg"].removeprefix("Value error, ")
-        shown = _shown(error["input"], str(error["loc"][-1]) if error["loc"] else "")
-        sentences.append(f"{where}{shown} is not valid: {message[:1].lower()}{message[1:]}")
-    return SettingsError("; ".join(sentences), "Mend it; nothing was requested.")
-
-
-def _shown(value: Any, name: str) -> str:
-    """A refused value as the message shows it; of a secret, or a table that may hold one, not even a part."""
-    if name in SECRETS or (isinstance(value, str) and "@" in value and "://" in value):
-        return " = (not shown, for it holds a secret)"
-    if isinstance(value, (dict, list)) or name.isdigit():
-        return ""
-    return f" = {one_line(repr(str(value) if isinstance(value, Path) else value), 120)}"

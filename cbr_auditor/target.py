@@ -1,7 +1,8 @@
 """What is audited: one project of the settings, or those that `[[targets]]` in auditor.toml names."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -13,12 +14,14 @@ from cbr_auditor.cbr.endpoint import endpoint_of
 from cbr_auditor.cbr.signature import SignatureAuth
 from cbr_auditor.clock import Clock
 from cbr_auditor.errors import SettingsError
+from cbr_auditor.text import one_line
 
-_SECRETS = ("token", "access_key", "secret_key", "security_token")
+_PROJECT = {"project_id", "project_name"}
+_SECRETS = ("token", "access_key", "secret_key", "security_token", "password")
 
 
 class Credentials(BaseModel):
-    """A project-scoped token, or an access key, which is signed with."""
+    """A project-scoped token, an access key, which is signed with, or a user who logs in; the first one is taken."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -26,6 +29,9 @@ class Credentials(BaseModel):
     access_key: SecretStr | None = None
     secret_key: SecretStr | None = None
     security_token: SecretStr | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    domain_name: str | None = None
 
 
 class TargetSettings(Credentials):
@@ -65,6 +71,13 @@ def check_project(value: str) -> str:
     return value
 
 
+def check_project_name(value: str) -> str:
+    """The project's name, if it may be one. Raises `ValueError`."""
+    if not value.isprintable() or not 1 <= len(value) <= 64:
+        raise ValueError("use the project's name from the console, as eu-de or eu-de_production")
+    return value
+
+
 def with_secrets(tables: Any, look_up: Callable[[str], str]) -> Any:
     """The `[[targets]]` tables with each secret taken from the variable that the table names.
 
@@ -97,11 +110,19 @@ def _with_secrets(table: dict[str, Any], look_up: Callable[[str], str]) -> dict[
     return filled
 
 
-def sign_in(project_id: str, place: str, clock: Clock, *choices: Credentials, own_project: str | None) -> AuthBase:
+def sign_in(
+    project_id: str,
+    place: str,
+    clock: Clock,
+    *choices: Credentials,
+    own_project: str | None,
+    log_in: Callable[[Credentials, str], AuthBase],
+) -> AuthBase:
     """How requests for a project are authorised: by the first of the choices that can.
 
     A token is good for the project that it was issued for alone, so one of the settings serves their own project;
-    an access key serves every project that it has rights in. Raises `SettingsError` where nothing fits.
+    an access key or a user, whom `log_in` takes, serves every project that it has rights in. Raises `SettingsError`
+    where nothing fits.
     """
     for number, choice in enumerate(choices):
         if choice.token and (number == 0 or project_id == own_project):
@@ -116,7 +137,30 @@ def sign_in(project_id: str, place: str, clock: Clock, *choices: Credentials, ow
             )
         if choice.access_key or choice.secret_key:
             raise SettingsError(f"{place}: of access key and secret key only one is set", "Set both or neither.")
+        if choice.username and choice.password:
+            if not choice.domain_name and not re.fullmatch("[0-9a-f]{32}", choice.username):
+                raise SettingsError(
+                    f"{place}: the account that the user {one_line(choice.username, 60)} belongs to is not named",
+                    "Set AUDITOR_DOMAIN_NAME (OS_USER_DOMAIN_NAME) to it: OTC… in the console's My Credentials.",
+                )
+            return log_in(choice, project_id)
+        if choice.username or choice.password:
+            raise SettingsError(f"{place}: of user name and password only one is set", "Set both or neither.")
     raise SettingsError(
-        f"{place}: there is neither a token nor an access key for project {project_id}",
-        "Set AUDITOR_TOKEN, or AUDITOR_ACCESS_KEY and AUDITOR_SECRET_KEY; a function needs an agency instead.",
+        f"{place}: there is no token, access key or user for project {project_id}",
+        "Set AUDITOR_TOKEN, or AUDITOR_ACCESS_KEY and AUDITOR_SECRET_KEY, or AUDITOR_USERNAME, AUDITOR_PASSWORD and "
+        "AUDITOR_DOMAIN_NAME; a function needs an agency instead.",
     )
+
+
+def leave_out_replaced(fallbacks: Mapping[str, Any], names: AbstractSet[str]) -> dict[str, Any]:
+    """The fallbacks without those of whose kind one is among the settings of these names.
+
+    Credentials are of one kind, with the IAM that they are for; so are a project's id and its name.
+    """
+    replaced = set(names)
+    if names & Credentials.model_fields.keys():
+        replaced |= {*Credentials.model_fields, "iam_endpoint"}
+    if names & _PROJECT:
+        replaced |= _PROJECT
+    return {name: value for name, value in fallbacks.items() if value and name not in replaced}

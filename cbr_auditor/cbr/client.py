@@ -1,6 +1,5 @@
 """One project's CBR over HTTP: requests that are retried within the deadline, errors that a person can act on."""
 
-import random
 import threading
 import zlib
 from collections.abc import Callable, Mapping
@@ -23,13 +22,8 @@ from cbr_auditor.cbr.refusal import read_error, refusal, unreachable
 from cbr_auditor.cbr.rows import RecordPage
 from cbr_auditor.cbr.tasks import Task, read_tasks
 from cbr_auditor.clock import Deadline
-from cbr_auditor.errors import (
-    AnswerError,
-    DeadlineError,
-    ListingError,
-    UnreachableError,
-)
-from cbr_auditor.http_retry import retry_after
+from cbr_auditor.errors import AnswerError, UnreachableError
+from cbr_auditor.http_retry import PATIENT, Patience, insist, retry_after
 from cbr_auditor.mask import Mask
 from cbr_auditor.text import one_line
 
@@ -45,8 +39,6 @@ _GET_ACTIONS = {
 PAGE_LIMIT = 1000  # the largest that the API gives (table 4, `limit`)
 LARGEST_BODY = 64 * 2**20  # bytes after inflating; 1000 records are 1 to 2 MiB
 _CHUNK = 2**20  # bytes that are read at once: about a page
-_LEAST_TRIES = 8
-_LEAST_SECONDS = 30.0
 
 
 class CbrClient:
@@ -54,7 +46,7 @@ class CbrClient:
 
     `slots` bounds the requests in flight, of this client and of whoever shares them; `timeout` is how many seconds one
     answer may be silent.
-    A request is given up after at least 8 tries and at least 30 s (contract), and never past the deadline.
+    A request is given up when `patience` ends (after at least 8 tries and at least 30 s), and never past the deadline.
     """
 
     def __init__(
@@ -67,14 +59,15 @@ class CbrClient:
         slots: threading.BoundedSemaphore | None = None,
         ca_file: str | None = None,
         timeout: float = 30.0,
+        patience: Patience = PATIENT,
     ) -> None:
         self.project_id = project_id
         self._base = f"{endpoint.rstrip('/')}/v3/{quote(project_id, safe='')}"
         self._host = urlsplit(endpoint).hostname or endpoint
         self._auth = auth
-        self._mask = Mask(getattr(auth, "secrets", ()))
         self._deadline = deadline
         self._timeout = timeout
+        self._patience = patience
         self._slots = slots or threading.BoundedSemaphore(8)
         self._closed = False
         self._ca_file = ca_file
@@ -122,30 +115,13 @@ class CbrClient:
 
         Raises `ListingError`.
         """
-        clock = self._deadline.clock
-        started = clock.monotonic()
-        tries = 0
-        while True:
-            self._deadline.check()
-            tries += 1
-            try:
-                with self._slots:
-                    body = self._answer(path, query, action)
-                return self._read(body, read)
-            except ListingError as problem:
-                error = problem
-            if not error.passing or self._closed:
-                raise error
-            if tries >= _LEAST_TRIES and clock.monotonic() - started >= _LEAST_SECONDS:
-                raise type(error)(f"{error.what}, after {tries} tries", error.mend, error.status) from None
-            pause = max(error.wait, self._pause(tries))
-            if pause >= self._deadline.left_for_asking():
-                raise DeadlineError(
-                    f"no time was left to try again: {error.what}",
-                    "Give the function more time (or --timeout); if it persists, ask the cloud's support.",
-                    error.status,
-                ) from None
-            clock.sleep(pause)
+
+        def attempt() -> T:
+            with self._slots:
+                body = self._answer(path, query, action)
+            return self._read(body, read)
+
+        return insist(attempt, self._deadline, self._patience, lambda: self._closed)
 
     def close(self) -> None:
         """Close every connection; requests that are under way in other threads are not tried again."""
@@ -165,7 +141,11 @@ class CbrClient:
 
     def _masked(self, body: bytes) -> bytes:
         """The beginning of a body that will be quoted, without the credentials that a server may echo."""
-        return self._mask.text(body[: 2**16].decode("utf-8", "replace")).encode()
+        return self._hide(body[: 2**16].decode("utf-8", "replace")).encode()
+
+    def _hide(self, text: str) -> str:
+        """The text without the credentials; a user's token may be younger than this client."""
+        return Mask(getattr(self._auth, "secrets", ())).text(text)
 
     def _answer(self, path: str, query: Mapping[str, Any], action: str) -> bytes:
         """The body of one answer. Raises `ListingError` where there is none or its status is not 200."""
@@ -174,14 +154,10 @@ class CbrClient:
                 return self._body(response)
             body = self._masked(self._body(response))
             for name, value in list(response.headers.items()):
-                response.headers[name] = self._mask.text(value)
+                response.headers[name] = self._hide(value)
             error = refusal(response, body, self._host, self.project_id, action)
             error.wait = retry_after(response.headers.get("Retry-After", ""), self._deadline.clock.now())
             raise error
-
-    def _pause(self, tries: int) -> float:
-        """Seconds before the next try: 1, 2, 4, then 8, and up to one more, so that callers do not come in step."""
-        return min(8.0, 2.0 ** (tries - 1)) + random.random()  # noqa: S311
 
     def _session(self) -> requests.Session:
         """This thread's session: `requests` does not promise that one may be shared."""
@@ -212,14 +188,14 @@ class CbrClient:
                 verify=self._ca_file or True,  # named here, or REQUESTS_CA_BUNDLE would win
             )
         except requests.RequestException as problem:
-            raise unreachable(problem, self._host, self._mask.text) from None
+            raise unreachable(problem, self._host, self._hide) from None
         except OSError as problem:  # requests says so where a bundle of certificates is missing
             raise UnreachableError(
-                f"no request to {self._host} could be made: {one_line(self._mask.text(str(problem)))}",
+                f"no request to {self._host} could be made: {one_line(self._hide(str(problem)))}",
                 "Check AUDITOR_CA_FILE and REQUESTS_CA_BUNDLE.",
             ) from None
         except (urllib3.exceptions.HTTPError, UnicodeError) as problem:
-            raise unreachable(problem, self._host, self._mask.text) from None
+            raise unreachable(problem, self._host, self._hide) from None
 
     def _body(self, response: requests.Response) -> bytes:
         """The body, inflated. No more than `LARGEST_BODY` is kept of it, and no trickle outlasts the deadline."""
@@ -238,7 +214,7 @@ class CbrClient:
                     )
                 self._deadline.check()
         except (urllib3.exceptions.HTTPError, OSError) as problem:
-            raise unreachable(problem, self._host, self._mask.text) from None
+            raise unreachable(problem, self._host, self._hide) from None
         except zlib.error as problem:
             raise AnswerError(f"{self._host} sent gzip that cannot be inflated: {problem}") from None
         return b"".join(chunks)

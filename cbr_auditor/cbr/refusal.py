@@ -13,8 +13,10 @@ from cbr_auditor.text import one_line
 _PASSING = {408, 429, 500, 502, 503, 504}
 
 
-def unreachable(problem: Exception, host: str, clean: Callable[[str], str]) -> UnreachableError:
-    """The error of a request that got no answer, or not all of one.
+def unreachable(
+    problem: Exception, host: str, clean: Callable[[str], str], setting: str = "AUDITOR_CBR_ENDPOINT"
+) -> UnreachableError:
+    """The error of a request that got no answer, or not all of one; `setting` is what holds the host.
 
     `clean` takes secrets out of a text; it must see the whole of it, before anything is clipped.
     """
@@ -27,13 +29,13 @@ def unreachable(problem: Exception, host: str, clean: Callable[[str], str]) -> U
     if "Failed to resolve" in text or "NameResolutionError" in text:
         return UnreachableError(
             f"the name {host} could not be resolved",
-            "Check AUDITOR_REGION or AUDITOR_CBR_ENDPOINT, and DNS.",
+            f"Check AUDITOR_REGION or {setting}, and DNS.",
             passing=True,
         )
     if isinstance(problem, (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)):
         return UnreachableError(
             f"{host} did not answer in time",
-            "Check the network between the function and CBR.",
+            f"Check the network between the function and {host}.",
             passing=True,
         )
     return UnreachableError(

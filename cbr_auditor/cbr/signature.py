@@ -20,7 +20,10 @@ ALGORITHM = "SDK-HMAC-SHA256"
 
 
 class SignatureAuth(AuthBase):
-    """Signs each request for one project with a permanent access key, or a temporary one and its security token."""
+    """Signs each request with a permanent access key, or a temporary one and its security token.
+
+    It is for one project; IAM's own requests are for none, and `project_id` is empty.
+    """
 
     def __init__(
         self, access_key: str, secret_key: str, project_id: str, clock: Clock, security_token: str | None = None
@@ -45,9 +48,10 @@ class SignatureAuth(AuthBase):
         request.url = urlunsplit(parts._replace(query=canonical_query(parts.query)))
         signed = {
             "Host": parts.netloc,
-            "X-Project-Id": self._project_id,
             "X-Sdk-Date": self._clock.now().strftime("%Y%m%dT%H%M%SZ"),
         }
+        if self._project_id:
+            signed["X-Project-Id"] = self._project_id
         if self._security_token:
             signed["X-Security-Token"] = self._security_token
         request.headers.update(signed)
