@@ -86,6 +86,12 @@ class Catalogue(msgspec.Struct, frozen=True):
         return {ident: self.known[ident].controls for ident in self.off if self.known.paths[ident].parent == ours}
 
     @property
+    def profiles(self) -> dict[str, set[str]]:
+        """Which rules each of our profiles switches on."""
+        tables = built_in_profiles(resource_folder("rules"))
+        return {name: resolve(name, {}, tables, self.known).on for name in tables}
+
+    @property
     def off(self) -> list[str]:
         """The ids of the rules that are not on."""
         on = {rule.id for rule in self.rules}

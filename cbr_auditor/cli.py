@@ -14,6 +14,7 @@ from cbr_auditor.clock import Deadline, SystemClock
 from cbr_auditor.demo.expectations import expectations
 from cbr_auditor.demo.tenant import demo_tenant
 from cbr_auditor.errors import AuditorError, SettingsError
+from cbr_auditor.formats import FORMATS
 from cbr_auditor.report import Trigger
 from cbr_auditor.run import Run, run
 from cbr_auditor.settings import Settings, load_settings
@@ -28,6 +29,8 @@ exit status of run:
   4  a channel failed; the others were served
   5  a defect of the auditor: no report could be made
 """
+
+_FORMATS_HELP = f"also write it for other systems: {', '.join(FORMATS)}, separated by commas (AUDITOR_FORMATS)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="audit the embedded demo tenant and write its report")
     demo.add_argument("--out", type=Path, default=Path("out"), help="where to write the report (default: out)")
     demo.add_argument("--profile", default="strict", help="which set of rules is on (default: strict, every rule)")
+    demo.add_argument("--format", metavar="NAMES", help=_FORMATS_HELP.removesuffix(" (AUDITOR_FORMATS)"))
     demo.set_defaults(command=_demo)
 
     real = commands.add_parser(
@@ -68,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     real.add_argument("--out", type=Path, help="also write the report's files there (AUDITOR_OUT)")
+    real.add_argument("--format", metavar="NAMES", help=_FORMATS_HELP)
     real.add_argument("--config", type=Path, help="the auditor.toml to read (AUDITOR_CONFIG)")
     real.add_argument("--timeout", type=_seconds, default=840.0, help="seconds for the whole run (default: 840)")
     real.set_defaults(command=_run)
@@ -134,7 +139,7 @@ def _run(arguments: argparse.Namespace) -> int:
     environ = dict(os.environ)
     if arguments.config is not None:
         environ["AUDITOR_CONFIG"] = str(arguments.config)
-    settings = load_settings(environ, given={"out": arguments.out}, beside=Path())
+    settings = load_settings(environ, given={"out": arguments.out, "formats": arguments.format}, beside=Path())
     return _audit(settings, arguments.timeout).exit_status
 
 
@@ -151,6 +156,7 @@ def _demo(arguments: argparse.Namespace) -> int:
                 "project_id": tenant.project_id,
                 "token": tenant.token,
                 "out": arguments.out,
+                "formats": arguments.format,
                 **expectations(now, arguments.profile),
             },
         )

@@ -6,7 +6,7 @@ import functools
 import io
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -218,6 +218,11 @@ class ReportFolder:
         self._place("findings.csv", lambda partial: shutil.copyfile(table, partial))
         for name, content in (("report.html", html), ("report.txt", text), ("controls.html", controls)):
             self._place(name, functools.partial(_write_text, content))
+
+    def add(self, formats: Mapping[str, Callable[[Path], None]]) -> None:
+        """Write further files, given what writes each by its name."""
+        for name, write in formats.items():
+            self._place(name, write)
 
     def finish(self, report: Report) -> None:
         """Put into report.json what became of the deliveries, and into the report what became of the files."""

@@ -12,7 +12,6 @@ from cbr_auditor.errors import RuleError, SettingsError
 from cbr_auditor.layout import resource_folder
 from cbr_auditor.override import Override
 from cbr_auditor.plan import Plans
-from cbr_auditor.profile import built_in_profiles, resolve
 from cbr_auditor.rule import Rule
 from cbr_auditor.rule_page import page, permissions, shown
 from cbr_auditor.rule_template import write_rule
@@ -48,12 +47,6 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     return load_settings(environ, beside=Path())
 
 
-def profiles_of(catalogue: Catalogue) -> dict[str, set[str]]:
-    """Which rules each of our profiles switches on."""
-    ours = built_in_profiles(resource_folder("rules"))
-    return {name: resolve(name, {}, ours, catalogue.known).on for name in ours}
-
-
 def rules(arguments: argparse.Namespace) -> int:
     """Print a table of all rules, or one rule's page; or write a new rule."""
     if arguments.what[:1] == ["new"]:
@@ -70,7 +63,7 @@ def rules(arguments: argparse.Namespace) -> int:
     for ident in arguments.what:
         if ident not in catalogue.known:
             raise RuleError(f"there is no rule {one_line(repr(ident), 80)}", did_you_mean(ident, catalogue.known))
-        print(page(catalogue.known[ident], profiles_of(catalogue), read_controls(resource_folder("rules"))))
+        print(page(catalogue.known[ident], catalogue.profiles, read_controls(resource_folder("rules"))))
         print("\n".join(_in_force(catalogue, ident)))
     return 0
 

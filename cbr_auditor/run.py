@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,7 @@ from cbr_auditor.control import read_controls
 from cbr_auditor.delivery import deliver
 from cbr_auditor.errors import ReportError, SettingsError
 from cbr_auditor.files import Heads, ReportFolder, write_findings
+from cbr_auditor.formats import format_files
 from cbr_auditor.layout import resource_folder
 from cbr_auditor.render import Renderer
 from cbr_auditor.report import FrameworkResult, Report, RuleResult, Trigger, WaiverState
@@ -97,6 +99,7 @@ def run(settings: Settings, *, trigger: Trigger, clock: Clock, deadline: Deadlin
                 log=log,
             )
             if files:
+                files.add(_formats(settings, catalogue, report, findings))
                 files.finish(report)
     except OSError as problem:
         raise ReportError(
@@ -213,6 +216,20 @@ def _report(
         profile=settings.profile,
         timezone=settings.timezone,
     )
+
+
+def _formats(
+    settings: Settings, catalogue: Catalogue, report: Report, findings: FindingSpool
+) -> dict[str, Callable[[Path], None]]:
+    """What writes the formats for other systems, by file name. Most runs write none: what it takes is imported here."""
+    if not settings.formats:
+        return {}
+    from cbr_auditor.formats.material import Material  # noqa: PLC0415
+    from cbr_auditor.rule_page import page  # noqa: PLC0415
+
+    profiles, controls = catalogue.profiles, read_controls(resource_folder("rules"))
+    material = Material(report, findings, lambda ident: page(catalogue.known[ident], profiles, controls))
+    return format_files(settings.formats, material)
 
 
 def _frameworks(catalogue: Catalogue, result: Audit, rules: list[RuleResult]) -> list[FrameworkResult]:

@@ -28,9 +28,11 @@ from cbr_auditor.auditor_toml import read_table
 from cbr_auditor.cbr.endpoint import endpoint_of
 from cbr_auditor.cbr.query import Filters, read_filters
 from cbr_auditor.errors import SettingsError
+from cbr_auditor.formats import FORMATS
 from cbr_auditor.rule import Severity
 from cbr_auditor.setting_refusal import explain, refuse_unknown
 from cbr_auditor.setting_sources import REMOTE, Variables, names_of, read_secret, read_values
+from cbr_auditor.suggestion import did_you_mean
 from cbr_auditor.target import (
     Credentials,
     TargetSettings,
@@ -39,6 +41,7 @@ from cbr_auditor.target import (
     leave_out_replaced,
     with_secrets,
 )
+from cbr_auditor.text import one_line
 
 PREFIX = setting_sources.PREFIX
 
@@ -54,6 +57,7 @@ def _stripped(value: Any) -> Any:
 Text = Annotated[str, BeforeValidator(_stripped)]
 Secret = Annotated[SecretStr, BeforeValidator(_stripped)]
 Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -82,6 +86,7 @@ class Settings(BaseSettings):
     ca_file: Path | None = Field(None, description="A PEM file of authorities to trust in place of the public ones.")
 
     out: Path | None = Field(None, description="A folder that also gets the report's files.")
+    formats: Names = Field((), description="Formats for other systems, in that folder too: ocsf, sarif, junit.")
     fail_on: Severity = Field(Severity.HIGH, description="The severity from which a finding makes the run fail.")
     server_disks: Literal["newest", "all", "none"] = Field(
         "newest",
@@ -193,11 +198,35 @@ class Settings(BaseSettings):
             raise ValueError("there is no such file") from None
         return value
 
+    @field_validator("formats")
+    @classmethod
+    def _check_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in FORMATS:
+                raise ValueError(f"there is no format {one_line(repr(name), 80)}. {did_you_mean(name, FORMATS)}")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("rules_folder", "templates_folder")
+    @classmethod
+    def _check_folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("there is no such folder")
+        return value
+
     @field_validator("listing")
     @classmethod
     def _check_listing(cls, value: dict[str, Any]) -> dict[str, Any]:
         read_filters(value)
         return value
+
+    @model_validator(mode="after")
+    def _check_out(self) -> "Settings":
+        if self.formats and self.out is None:
+            raise SettingsError(
+                f"{PREFIX}FORMATS = {', '.join(self.formats)} has no folder to be written to",
+                f"Set {PREFIX}OUT, or run --out.",
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_mail(self) -> "Settings":

@@ -1,0 +1,114 @@
+"""Which formats are written, where, and at what cost."""
+
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cbr_auditor.errors import SettingsError
+from cbr_auditor.files import ReportFolder, write_findings
+from cbr_auditor.formats import FORMATS, format_files, ocsf, sarif
+from cbr_auditor.formats.material import Material
+from cbr_auditor.report import Finding
+from cbr_auditor.settings import load_settings
+from tests.fakes import make_finding, make_report, make_rule_result
+from tests.formats.conftest import Go
+from tests.test_cli import call
+from tests.test_contract import cbr, row
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_format_is_chosen_by_variable_file_or_option(tmp_path: Path) -> None:
+    environ = {"AUDITOR_OUT": str(tmp_path)}
+    assert load_settings(environ).formats == ()
+    assert load_settings({**environ, "AUDITOR_FORMATS": "sarif, ocsf,sarif"}).formats == ("sarif", "ocsf")
+    (tmp_path / "auditor.toml").write_text('formats = ["junit"]')
+    assert load_settings(environ, beside=tmp_path).formats == ("junit",)
+    assert load_settings(environ, beside=tmp_path, given={"formats": "ocsf"}).formats == ("ocsf",)
+
+
+def test_a_wrong_name_is_refused_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    result = call("run", "--out", "out", "--format", "sarif,junti", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "AUDITOR_FORMATS" in result.stderr
+    assert "'junti'" in result.stderr
+    assert "Did you mean junit?" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_format_without_a_folder_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"AUDITOR_FORMATS = ocsf.*AUDITOR_OUT"):
+        load_settings({"AUDITOR_FORMATS": "ocsf"})
+
+
+def test_only_what_was_asked_for_is_written(go: Go, tmp_path: Path) -> None:
+    with cbr(row(1)) as endpoint, pytest.raises(FileNotFoundError):
+        go(endpoint, AUDITOR_FORMATS="junit")
+    assert {path.name for path in (tmp_path / "out").iterdir()} & set(FORMATS.values()) == {"report.junit.xml"}
+
+
+def test_a_run_that_writes_none_imports_none() -> None:
+    script = (
+        "import sys, cbr_auditor.cli, cbr_auditor.run; print([name for name in sys.modules if '.formats.' in name])"
+    )
+    result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_a_format_that_cannot_be_written_is_a_channel_that_failed(tmp_path: Path) -> None:
+    report = make_report()
+    write_findings([], tmp_path / "f.csv", tmp_path / "f.json")
+    out = tmp_path / "out"
+    (out / ".report.sarif.partial").mkdir(parents=True)
+    folder = ReportFolder(out)
+    formats = format_files(FORMATS, Material(report, [], str))
+    folder.write(report, tmp_path / "f.csv", tmp_path / "f.json", "", "", "")
+    folder.add(formats)
+    folder.finish(report)
+    (delivery,) = report.deliveries
+    assert "report.sarif could not be written" in delivery.detail
+    assert {"report.json", "report.ocsf.json", "report.junit.xml"} <= {path.name for path in folder.written}
+    assert "report.sarif" not in {path.name for path in out.iterdir()}
+
+
+class Many:
+    """Findings that are made while they are read."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __iter__(self) -> Iterator[Finding]:
+        for number in range(self.count):
+            yield make_finding(id=f"sha256:{number:064}", backup_name=f"autobk_{number}")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_memory_does_not_grow_with_the_findings(tmp_path: Path, name: str) -> None:
+    def peak(count: int) -> int:
+        material = Material(make_report(rules=[make_rule_result(failed=count)]), Many(count), str)
+        (write,) = format_files([name], material).values()
+        tracemalloc.start()
+        try:
+            write(tmp_path / "file")
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few = peak(1_000)
+    size = (tmp_path / "file").stat().st_size
+    assert peak(6_000) < few + size / 4
+    assert (tmp_path / "file").stat().st_size > 5 * size
+
+
+def test_the_page_about_formats_names_every_format_and_file() -> None:
+    page = (ROOT / "docs" / "formats.md").read_text()
+    for name, file in FORMATS.items():
+        assert f"| `{name}` | `{file}` |" in page
+    for severity, (number, word) in ocsf._SEVERITIES.items():
+        score = sarif._SCORES.get(severity)
+        end = f"{score} {severity.value}" if score else "none"
+        assert f"| {severity.value} | {number} {word} | {sarif._LEVELS[severity]} | {end} |" in page
