@@ -18,7 +18,7 @@ demo: .venv/.runtime
 test: .venv/.dev chromium lint
 	$(RUN)/pytest -q
 
-test-slow: .venv/.dev chromium tests/npm/node_modules/.installed tests/package/prepared/.installed
+test-slow: .venv/.dev chromium tests/npm/node_modules/.installed tests/package/.prepared/.installed
 	$(RUN)/pytest -q -rs -m slow
 
 package: .venv/.runtime
@@ -79,7 +79,7 @@ tests/npm/node_modules/.installed: tests/npm/package-lock.json
 	@touch $@
 
 # The wheels that the zips are built of, and the old libraries that FunctionGraph's own Python brings.
-tests/package/prepared/.installed: tests/package/runtime-libraries.lock $(wildcard locks/*.lock) | .venv/.dev
+tests/package/.prepared/.installed: tests/package/runtime-libraries.lock $(wildcard locks/*.lock) | .venv/.dev
 	@rm -rf $(@D)
 	@for runtime in 3.10 3.12; do $(RUN)/pip download -q --disable-pip-version-check --no-deps --require-hashes \
 		--only-binary :all: --platform manylinux2014_x86_64 --implementation cp --python-version $$runtime \
@@ -89,4 +89,4 @@ tests/package/prepared/.installed: tests/package/runtime-libraries.lock $(wildca
 	@touch $@
 
 clean:
-	rm -rf .venv out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/npm/node_modules tests/package/prepared
+	rm -rf .venv out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/npm/node_modules tests/package/.prepared

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -507,9 +508,89 @@ def test_a_folder_without_a_handler_is_refused(tmp_path: Path) -> None:
         invoke.main(parser.parse_args(["--code", str(tmp_path)]))
 
 
+def test_a_zip_is_unpacked_and_sees_no_library_of_the_interpreters(
+    run: Invoke, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "function.zip"
+    source = (
+        "import importlib.util, os, sys\n"
+        "def handler(event, context):\n"
+        "    found = [name for name in ('pytest', 'requests') if importlib.util.find_spec(name)]\n"
+        "    return {'file': __file__, 'cwd': os.getcwd(), 'found': found}\n"
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("handler.py", source)
+    assert run(source).answer["found"] == ["pytest", "requests"]
+    invoked = run(source, "--code", str(path))
+    assert invoked.answer["file"].endswith("/function/code/handler.py")
+    assert invoked.answer["cwd"] == str(Path(invoked.answer["file"]).parent.parent)
+    assert invoked.answer["found"] == []
+    assert not Path(invoked.answer["cwd"]).exists()
+
+
+def test_what_is_no_zip_and_a_zip_without_a_handler_are_refused(run: Invoke, tmp_path: Path) -> None:
+    path = tmp_path / "function.zip"
+    path.write_bytes(b"PK, almost")
+    with pytest.raises(SettingsError, match=f"--code {path} is no zip"):
+        run("", "--code", str(path))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("function/handler.py", "")
+    with pytest.raises(SettingsError, match=f"there is no handler.py in {path}"):
+        run("", "--code", str(path))
+
+
+@pytest.mark.parametrize(
+    ("place", "path", "imported"),
+    [
+        ("", ["libraries", "code"], []),
+        (":first", ["libraries", "code"], []),
+        (":last", ["code", "libraries"], []),
+        (":imported", ["libraries", "code"], ["old", "old.part", "single"]),
+    ],
+)
+def test_the_runtimes_libraries_stand_where_they_are_put(
+    run: Invoke, tmp_path: Path, place: str, path: list[str], imported: list[str]
+) -> None:
+    libraries = tmp_path / "libraries"
+    for name in ("old/__init__.py", "old/part.py", "single.py", "broken.py", "old-1.0.dist-info/METADATA", "bin/tool"):
+        (libraries / name).parent.mkdir(parents=True, exist_ok=True)
+        (libraries / name).touch()
+    (libraries / "old" / "__init__.py").write_text("import old.part\n")
+    (libraries / "broken.py").write_text("import nowhere_to_be_found\n")
+    invoked = run(
+        "import importlib.util, os, sys\n"
+        "tops = ('old', 'single', 'broken', 'bin')\n"
+        "names = [name for name in sorted(sys.modules) if name.partition('.')[0] in tops]\n"
+        "def handler(event, context):\n"
+        "    path = [os.path.basename(path) for path in sys.path if path.endswith(('libraries', 'code'))]\n"
+        "    return [path, names, importlib.util.find_spec('pytest') is None]\n",
+        "--runtime-libs",
+        f"{libraries}{place}",
+    )
+    assert invoked.answer == [path, imported, True]
+    assert ("the runtime's broken cannot be imported: No module named 'nowhere_to_be_found'" in invoked.log) == (
+        place == ":imported"
+    )
+
+
+def test_another_interpreter_runs_the_function(run: Invoke) -> None:
+    source = "import sys\ndef handler(event, context): return [sys.executable, sys.argv[0]]\n"
+    executable, server = run(source, "--python", sys.executable).answer
+    assert executable == sys.executable
+    assert f"/python3.{sys.version_info[1]}/server.py" in server
+    with pytest.raises(SettingsError, match=r"there is no Python 3\.99 on this machine"):
+        run(source, "--python", "3.99")
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["--timeout", "0"], ["--timeout", "1.5"], ["--memory", "100"], ["--event", "-", "--timer", "daily"]],
+    [
+        ["--timeout", "0"],
+        ["--timeout", "1.5"],
+        ["--memory", "100"],
+        ["--event", "-", "--timer", "daily"],
+        ["--runtime-libs", "/nowhere:first"],
+    ],
 )
 def test_impossible_arguments_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     parser = argparse.ArgumentParser()

@@ -13,7 +13,7 @@ from cbr_auditor.interpreter import Interpreter, find_interpreter
 from cbr_auditor.package.lock import RUNTIMES
 
 ROOT = Path(__file__).parent.parent.parent
-PREPARED = Path(__file__).parent / "prepared"
+PREPARED = Path(__file__).parent / ".prepared"
 OLD_LIBRARIES = PREPARED / "runtime"
 
 
