@@ -12,7 +12,7 @@ import msgspec
 
 from cbr_auditor.cbr.client import CbrClient
 from cbr_auditor.cbr.listing import Listing, ListingState
-from cbr_auditor.cbr.query import Filters, hides_resources, hides_siblings
+from cbr_auditor.cbr.query import Filters, hides_resources, hides_siblings, narrowing
 from cbr_auditor.cbr.tasks import KEPT, failure_reasons
 from cbr_auditor.errors import ListingError
 from cbr_auditor.judge import Judge, ServerDisks
@@ -259,7 +259,7 @@ def _coverage(target: TargetPlan, seen: _Seen) -> TargetCoverage:
         reported_count=state.reported_count,
         complete=not problems,
         not_examined=seen.not_examined,
-        narrowed=target.filters,
+        narrowed=narrowing(target.filters),
         problems=[one_line(problem, 500) for problem in problems],
         notes=[one_line(note, 500) for note in (*state.notes, *seen.notes)],
     )

@@ -229,7 +229,7 @@ class TargetCoverage(msgspec.Struct):
     not_examined: int
     """Server backups whose disks were not looked at, by setting."""
     narrowed: dict[str, list[str]]
-    """The filters in force, by name."""
+    """The filters in force that leave something out, by name."""
     problems: list[str]
     """What was not seen and why, a sentence each."""
     notes: list[str] = []

@@ -48,8 +48,13 @@ _KNOWN = {*_VALUES, *_FREE_TEXT, *_FLAGS, *_TIMES, "used_percent"}
 
 # Filters that keep or drop a protected resource as a whole: its backups stay together.
 _WHOLE_RESOURCE = {"resource_id", "resource_type", "resource_az", "enterprise_project_id", "dec"}
-# It adds to what is shown of a backup.
-_HIDES_NOTHING = {"show_replication"}
+# They add to what is listed, or say what is the case without them (table 2: `own_type` is private by default).
+_HIDES_NOTHING = (
+    ("show_replication", "true"),
+    ("show_replication", "false"),
+    ("own_type", "private"),
+    ("own_type", "all_granted"),
+)
 
 
 def read_filters(table: dict[str, Any]) -> Filters:
@@ -60,15 +65,21 @@ def read_filters(table: dict[str, Any]) -> Filters:
     return {key: _values(key, value) for key, value in table.items()}
 
 
+def narrowing(filters: Filters) -> Filters:
+    """The filters that leave out something which would be listed without them."""
+    return {
+        key: values for key, values in filters.items() if any((key, value) not in _HIDES_NOTHING for value in values)
+    }
+
+
 def hides_siblings(filters: Filters) -> str | None:
     """The filters that can leave out some backups of a resource and list others; None where none does."""
-    names = sorted(set(filters) - _WHOLE_RESOURCE - _HIDES_NOTHING)
-    return ", ".join(names) or None
+    return ", ".join(sorted(set(narrowing(filters)) - _WHOLE_RESOURCE)) or None
 
 
 def hides_resources(filters: Filters) -> str | None:
     """The filters that can leave out every backup of a resource; None where none does."""
-    return ", ".join(sorted(set(filters) - _HIDES_NOTHING)) or None
+    return ", ".join(sorted(narrowing(filters))) or None
 
 
 def _values(key: str, value: Any) -> list[str]:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from cbr_auditor.cbr.query import hides_resources, hides_siblings, read_filters
+from cbr_auditor.cbr.query import hides_resources, hides_siblings, narrowing, read_filters
 from cbr_auditor.errors import SettingsError
 
 
@@ -83,3 +83,14 @@ def test_what_only_shows_more_hides_nothing() -> None:
     assert hides_siblings({"show_replication": ["true"]}) is None
     assert hides_resources({"show_replication": ["true"]}) is None
     assert hides_resources({}) is None
+
+
+@pytest.mark.parametrize("table", [{"show_replication": True}, {"own_type": "all_granted"}, {"own_type": "private"}])
+def test_what_leaves_nothing_out_narrows_nothing(table: dict[str, Any]) -> None:
+    filters = read_filters(table)
+    assert narrowing(filters) == {}
+    assert hides_resources(filters) is hides_siblings(filters) is None
+
+
+def test_shared_backups_alone_are_a_narrowed_list() -> None:
+    assert narrowing(read_filters({"own_type": "shared"})) == {"own_type": ["shared"]}
