@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cbr_auditor import __version__, explain, invoke, rule_commands
 from cbr_auditor.clock import Deadline, SystemClock
+from cbr_auditor.clouds import load_for_operator
 from cbr_auditor.demo.expectations import expectations
 from cbr_auditor.demo.tenant import demo_tenant
 from cbr_auditor.errors import AuditorError, SettingsError
@@ -139,7 +140,9 @@ def _run(arguments: argparse.Namespace) -> int:
     environ = dict(os.environ)
     if arguments.config is not None:
         environ["AUDITOR_CONFIG"] = str(arguments.config)
-    settings = load_settings(environ, given={"out": arguments.out, "formats": arguments.format}, beside=Path())
+    settings, place = load_for_operator(environ, given={"out": arguments.out, "formats": arguments.format})
+    if place:
+        logging.getLogger("cbr_auditor").info("signing in with %s", place)
     return _audit(settings, arguments.timeout).exit_status
 
 

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Print what is known about a finding; the record itself is asked for where the settings allow it."""
     finding = _find(arguments.finding, arguments.report)
-    settings = settings_of(arguments)
+    settings = settings_of(arguments, signing_in=True)
     catalogue = catalogue_of(settings)
     for line in (*_about(finding), *_rule(finding, catalogue), *_record(finding, settings)):
         print(line)

@@ -84,7 +84,7 @@ def read_settings(context: Any, log: logging.Logger) -> Settings:
         fallbacks={"project_id": own_project, **agency},
         beside=Path(os.environ.get("RUNTIME_CODE_ROOT") or Path(__file__).resolve().parent.parent),
     )
-    if not (settings.token or settings.access_key or settings.targets):
+    if not (settings.token or settings.access_key or settings.username or settings.targets):
         raise SettingsError(
             "context.getToken() gave no token, so the function has no agency, or one that does not work yet",
             "Give it an agency with CBR ReadOnlyAccess in this project; a new one takes about 10 minutes to work.",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cbr_auditor.catalogue import Catalogue
 from cbr_auditor.clock import SystemClock
+from cbr_auditor.clouds import load_for_operator
 from cbr_auditor.control import read_controls
 from cbr_auditor.errors import RuleError, SettingsError
 from cbr_auditor.layout import resource_folder
@@ -39,12 +40,15 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--project", metavar="ID", help="its project (default: AUDITOR_PROJECT_ID)")
 
 
-def settings_of(arguments: argparse.Namespace) -> Settings:
-    """The settings of a command that takes `--config`. Raises `SettingsError`."""
+def settings_of(arguments: argparse.Namespace, *, signing_in: bool = False) -> Settings:
+    """The settings of a command that takes `--config`; credentials are looked for elsewhere too where it signs in.
+
+    Raises `SettingsError`.
+    """
     environ = dict(os.environ)
     if arguments.config is not None:
         environ["AUDITOR_CONFIG"] = str(arguments.config)
-    return load_settings(environ, beside=Path())
+    return load_for_operator(environ)[0] if signing_in else load_settings(environ, beside=Path())
 
 
 def rules(arguments: argparse.Namespace) -> int:
@@ -98,7 +102,7 @@ def _in_force(catalogue: Catalogue, ident: str) -> Iterator[str]:
 
 def check(arguments: argparse.Namespace) -> int:
     """Read the settings, rules, overrides and waivers, and say what is in force. Nothing is requested."""
-    settings = settings_of(arguments)
+    settings = settings_of(arguments, signing_in=True)
     catalogue = catalogue_of(settings)
     now = SystemClock().now()
     waivers = waivers_of(settings, catalogue, now)
@@ -111,7 +115,9 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _overview(settings: Settings, catalogue: Catalogue, waivers: Waivers) -> Iterator[str]:
-    projects = [target.name or target.project_id for target in settings.targets] or [settings.project_id or "none"]
+    projects = [target.name or target.project_id for target in settings.targets] or [
+        settings.project_id or settings.project_name or "none"
+    ]
     yield f"Projects:  {', '.join(projects)}"
     yield f"Profile:   {catalogue.profile}, {len(catalogue.rules)} of {len(catalogue.known)} rules are on"
     wanted = {action for rule in catalogue.rules for action in permissions(rule)}

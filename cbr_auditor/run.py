@@ -52,13 +52,17 @@ def run(settings: Settings, *, trigger: Trigger, clock: Clock, deadline: Deadlin
     """Audit, report and deliver as the settings say.
 
     Trouble with the listing or a channel is in the report and the exit status. Raises `SettingsError` before any
-    request, and `ReportError` where no report could be made.
+    request to CBR, and `ReportError` where no report could be made.
     """
     started = clock.now().replace(microsecond=0)
     catalogue = catalogue_of(settings)
     waivers = waivers_of(settings, catalogue, started)
     renderer = Renderer(settings.templates_folder)
     out = _prepared(settings.out)
+    if settings.names_secrets:
+        from cbr_auditor.secret import fetch_secrets  # noqa: PLC0415  # most settings hold theirs
+
+        settings = fetch_secrets(settings, deadline)
     targets = targets_of(settings, deadline)
     run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     log.info("run %s: rules: %d, projects: %d", run_id, len(catalogue.rules), len(targets))

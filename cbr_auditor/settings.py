@@ -283,6 +283,12 @@ class Settings(BaseSettings):
         return endpoint_of(self.region, service=service)
 
     @property
+    def names_secrets(self) -> bool:
+        """Whether a secret is to be fetched from KMS or the secret manager."""
+        values: list[SecretStr | None] = [getattr(self, name) for name in SECRETS]
+        return any(value is not None and value.get_secret_value().startswith(REMOTE) for value in values)
+
+    @property
     def credentials(self) -> Credentials:
         """Token and access key of the settings themselves."""
         return Credentials(

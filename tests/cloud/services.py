@@ -126,7 +126,7 @@ class CloudServices:
         if (
             set(auth) != {"identity", "scope"}
             or identity["methods"] != ["password"]
-            or user["domain"] not in ({"name": DOMAIN}, {"id": "d" * 32})
+            or user.get("domain") not in ({"name": DOMAIN}, {"id": "d" * 32})
         ):
             return iam_error(400, "Request body is invalid.")
         if self.users.get(user["name"]) != user["password"]:
