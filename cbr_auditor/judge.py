@@ -221,13 +221,15 @@ class Judge:
         if resource is None:
             return
         newest, previous = resource.newest_good, resource.previous_good
+        disks = backup.children or ()
+        unknown = backup.disks_unknown or (None if disks else "a detail shows none")
         if newest is not None and newest.backup_id == backup.id:
-            resource.newest_disks = None if backup.disks_unknown else len(backup.children or ())
+            resource.newest_disks = None if unknown else len(disks)
         elif previous is not None and previous.backup_id == backup.id:
-            resource.previous_disks = None if backup.disks_unknown else len(backup.children or ())
+            resource.previous_disks = None if unknown else len(disks)
         else:
             return
-        resource.disks_unknown = resource.disks_unknown or backup.disks_unknown
+        resource.disks_unknown = resource.disks_unknown or unknown
 
     def _batches(self, details: "_Details") -> Iterator[list[Waiting]]:
         """What waited, in its order, with so many details asked for ahead that the wait for each is not felt."""

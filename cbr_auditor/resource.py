@@ -20,6 +20,7 @@ class RestorePoint(msgspec.Struct, frozen=True, gc=False):
     backup_id: str
     size_gib: int | None
     """Size of the source's disks (`resource_size`), which grows with the disks and never shrinks by itself."""
+    vault_id: str | None = None
 
 
 class Resource(msgspec.Struct, gc=False):
@@ -56,6 +57,8 @@ class Resource(msgspec.Struct, gc=False):
     newest_available: str | None = None
     """The id of the available backup that was created last."""
     newest_available_at: datetime | None = None
+    restoring_at: datetime | None = None
+    """When the newest backup was created that is being restored from."""
     newest_good: RestorePoint | None = None
     previous_good: RestorePoint | None = None
     """The good backup before the newest one."""
@@ -76,6 +79,8 @@ class Resource(msgspec.Struct, gc=False):
     """Whether the list shows replication records, so that a backup without one was not copied."""
     vault_ids: tuple[str, ...] = ()
     """The vaults that hold its good backups."""
+    vaultless: int = 0
+    """How many good backups do not say which vault holds them."""
     unseen: str | None = None
     """Which of its backups may exist without having been seen; None where all were."""
     unclear_after: datetime | None = None
@@ -90,6 +95,8 @@ class Resource(msgspec.Struct, gc=False):
     previous_disks: int | None = None
     disks_unknown: str | None = None
     """Why the disks are not known; None while they were not asked for."""
+    # The backup whose name for it is the newest.
+    named_by: tuple[datetime, str] = (_LONG_AGO, "")
     # Available backups that no other one beats in being both newer and kept longer: mostly one.
     lasting: list[tuple[datetime, datetime]] = []
 
@@ -99,9 +106,15 @@ class Resource(msgspec.Struct, gc=False):
         return self.type == SERVER
 
     @property
+    def newest_usable_at(self) -> datetime | None:
+        """When the newest backup was created that is available, or being restored from."""
+        times = (self.newest_available_at, self.restoring_at)
+        return max((time for time in times if time is not None), default=None)
+
+    @property
     def failures_since_good(self) -> int:
-        """How many backups failed after the newest available one, at most 20."""
-        newest = self.newest_available_at or _LONG_AGO
+        """How many backups failed after the newest usable one, at most 20."""
+        newest = self.newest_usable_at or _LONG_AGO
         return sum(failed > newest for failed in self.failures)
 
     @property
@@ -116,6 +129,11 @@ class Resource(msgspec.Struct, gc=False):
         """Take one more backup into account."""
         self.backups += 1
         created = backup.created_at
+        if backup.resource_name and (place := (created or _LONG_AGO, backup.id)) >= self.named_by:
+            self.named_by = place
+            self.name = backup.resource_name
+        if self.type is None:
+            self.type = backup.resource_type
         if backup.auto_trigger:
             self.automatic += 1
         elif backup.auto_trigger is False:
@@ -143,6 +161,8 @@ class Resource(msgspec.Struct, gc=False):
             self.unfinished += 1
         elif status in {"restoring", "waiting_restore"}:
             self.restoring += 1
+            if created is not None and (self.restoring_at is None or created > self.restoring_at):
+                self.restoring_at = created
         elif status not in DOCUMENTED_STATUSES:
             self.strange += 1
 
@@ -153,7 +173,9 @@ class Resource(msgspec.Struct, gc=False):
         good = expires > backup.listed_at or unclear
         if good:
             self.good += 1
-            if backup.vault_id and backup.vault_id not in self.vault_ids:
+            if not backup.vault_id:
+                self.vaultless += 1
+            elif backup.vault_id not in self.vault_ids:
                 self.vault_ids = tuple(sorted((*self.vault_ids, backup.vault_id)))
         if created is None:
             return
@@ -161,7 +183,6 @@ class Resource(msgspec.Struct, gc=False):
         if newest is None or created > newest or (created == newest and backup.id > (self.newest_available or "")):
             self.newest_available_at = created
             self.newest_available = backup.id
-            self.name = backup.resource_name or self.name
         if backup.replication_records or (self.asks_replication and backup.replication_records is not None):
             self._add_replication(backup.replication_records, created)
         if good:
@@ -189,9 +210,9 @@ class Resource(msgspec.Struct, gc=False):
         place = (created, backup.id)
         if newest is None or place > (newest.created_at, newest.backup_id):
             self.previous_good = newest
-            self.newest_good = RestorePoint(created, backup.id, backup.resource_size)
+            self.newest_good = RestorePoint(created, backup.id, backup.resource_size, backup.vault_id)
         elif previous is None or place > (previous.created_at, previous.backup_id):
-            self.previous_good = RestorePoint(created, backup.id, backup.resource_size)
+            self.previous_good = RestorePoint(created, backup.id, backup.resource_size, backup.vault_id)
 
     def _add_replication(self, records: list[ReplicationRecord], created: datetime) -> None:
         self.shows_replication = True

@@ -1,6 +1,6 @@
 """A disk of the server backup failed.
 
-The server backup calls itself available, but one of its disks does not: a restore brings back a part of the server.
+The server backup calls itself available, but one of its disks failed: a restore brings back a part of the server.
 
 Read the task's error, mend its cause, and back the server up again.
 
@@ -27,7 +27,7 @@ _GOOD = {"available", "restoring", "waiting_restore"}
 
 
 def check(backup: Backup) -> str | Unknown | Needs | None:
-    """Fail where a disk of an available server backup is in a state from which it cannot be restored."""
+    """Fail where a disk of an available server backup has the status `error`."""
     if not backup.is_server or backup.status != "available":
         return None
     if not backup.examined:
@@ -35,9 +35,11 @@ def check(backup: Backup) -> str | Unknown | Needs | None:
     if backup.disks_unknown is not None:
         return Unknown(f"the server's disks ({backup.disks_unknown})")
     disks = backup.children or []
-    bad = [f"{disk.label} ({disk.status})" for disk in disks if disk.status is not None and disk.status not in _GOOD]
-    if bad:
-        return f"{len(bad)} of {len(disks)} disks cannot be restored: {', '.join(bad)}"
-    if any(disk.status is None for disk in disks):
-        return Unknown("the status of the server's disks")
+    failed = [disk.label for disk in disks if disk.status == "error"]
+    if failed:
+        return f"{len(failed)} of {len(disks)} disks failed: {', '.join(failed)}"
+    # They may have begun to change since the list was read: being deleted or still being made is no failure.
+    odd = sorted({disk.status or "none" for disk in disks if disk.status not in _GOOD})
+    if odd or not disks:
+        return Unknown(f"the status of every disk ({', '.join(odd) or 'the detail shows none'})")
     return None

@@ -15,8 +15,8 @@ since = "created_at"
 
 
 def candidate(backup: Backup) -> bool:
-    """Keep what ends some day."""
-    return backup.status == "available" and backup.expired_at is not None
+    """Keep what ends some day, or does not say when."""
+    return backup.status == "available" and (backup.expired_at is not None or "expired_at" in backup.unreadable)
 
 
 def check(backup: Backup, resource: Resource, *, max_days: float = 400) -> str | Unknown | None:
@@ -27,7 +27,7 @@ def check(backup: Backup, resource: Resource, *, max_days: float = 400) -> str |
     if backup.auto_trigger is not False and resource.newest_available not in {None, backup.id}:
         return None
     if backup.expired_at is None:
-        return None
+        return Unknown("expired_at")
     if backup.created_at is None:
         return Unknown("created_at")
     days = (backup.expired_at - backup.created_at).total_seconds() / 86_400

@@ -31,7 +31,8 @@ def candidate(backup: Backup) -> bool:
 def check(backup: Backup, resource: Resource, *, min_days: float = 30) -> str | Unknown | None:
     """Fail where a resource's newest available backup, or a manual one, is kept for less than `min_days`.
 
-    Older automatic backups were made by the policy of their day and are not judged.
+    Older automatic backups were made by the policy of their day and are not judged. CBR sets the end a moment before
+    the last day is over: an hour is forgiven.
     """
     if backup.auto_trigger is not False and resource.newest_available not in {None, backup.id}:
         return None
@@ -40,6 +41,6 @@ def check(backup: Backup, resource: Resource, *, min_days: float = 30) -> str | 
     if backup.created_at is None:
         return Unknown("created_at")
     days = (backup.expired_at - backup.created_at).total_seconds() / 86_400
-    if days >= min_days:
+    if days + 1 / 24 >= min_days:
         return None
     return f"the backup is kept for {days:.1f} days, less than {min_days:g}"

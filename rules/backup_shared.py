@@ -5,7 +5,8 @@ A shared backup is in somebody else's hands: they can delete it, and who shares 
 Agree with its owner, add the project to allowed_projects, or reject the share.
 
 Limits: shared backups are listed only with own_type = "shared" or "all_granted" under [listing]; what this project
-shares with others is not in the list at all, but behind one request for every backup.
+shares with others is not in the list at all, but behind one request for every backup. CBR does not document whose
+project a backup names that others share; if it were the receiver's, nothing would be found.
 """
 
 from cbr_auditor.rule import Backup, Severity, Unknown

@@ -29,6 +29,10 @@ def check(backup: Backup, resource: Resource) -> str | Unknown | None:
     """Fail where the newest available backup of a server was made without its system disk."""
     if not candidate(backup) or resource.newest_available not in {None, backup.id}:
         return None
+    if resource.unseen:
+        return Unknown(resource.unseen)
+    if resource.newest_available is None:
+        return Unknown("created_at of the server's backups")
     if backup.contain_system_disk is None:
         return Unknown("extend_info.contain_system_disk")
     return "the server's newest backup does not contain its system disk"

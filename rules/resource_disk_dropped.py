@@ -6,10 +6,11 @@ else says so.
 If the disk was removed from the server, waive this until older backups are gone. If not, include it again in the
 vault's association of the server, then back it up.
 
-Limits: two requests for a server, for its newest good backup and the one before; none where server_disks is none.
+Limits: the two are compared only where they are in the same vault, for each vault has its own choice of disks. Takes
+two requests for a server, for its newest good backup and the one before; none where server_disks is none.
 """
 
-from cbr_auditor.rule import Needs, Resource, Severity, Unknown
+from cbr_auditor.rule import Needs, NoProblem, Resource, Severity, Unknown
 
 severity = Severity.HIGH
 controls = (
@@ -22,10 +23,12 @@ controls = (
 reference = "CBR API, Querying a Specified Backup: children"
 
 
-def check(resource: Resource) -> str | Unknown | Needs | None:
+def check(resource: Resource) -> str | Unknown | NoProblem | Needs | None:
     """Fail where the newest good backup of a server holds fewer disks than its previous good one."""
     if not resource.is_server or resource.newest_good is None or resource.previous_good is None:
         return None
+    if resource.newest_good.vault_id != resource.previous_good.vault_id:
+        return NoProblem("its two newest good backups are in two vaults, which may hold other disks")
     if resource.disks_unknown is not None:
         return Unknown(f"the disks of its two newest backups ({resource.disks_unknown})")
     newest, previous = resource.newest_disks, resource.previous_disks

@@ -2,7 +2,8 @@
 
 It is the only good copy that is left. When it expires CBR deletes it, and nothing remains to restore from.
 
-Extend it or make a new backup today, then find out why no newer one was made.
+Extend it or make a new backup today, then find out why no newer one was made. Where a policy keeps one backup for no
+longer than the option hours says, its only backup is always reported: set the option lower.
 """
 
 from datetime import timedelta
@@ -29,8 +30,10 @@ def check(resource: Resource, *, hours: float = 48) -> str | Unknown | None:
         return None
     if resource.unclear_after is not None:
         return Unknown("expired_at of the only good backup")
-    if ends is None or ends - resource.listed_at >= timedelta(hours=hours):
-        return Unknown("created_at of the only good backup") if ends is None else None
+    if ends is None or ends <= resource.listed_at:  # then what is known is of others, which are not good
+        return Unknown("created_at of the only good backup")
+    if ends - resource.listed_at >= timedelta(hours=hours):
+        return None
     if resource.unseen:
         return Unknown(resource.unseen)
     return f"the only good backup ends on {ends:%Y-%m-%d at %H:%M} UTC"

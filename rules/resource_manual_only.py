@@ -14,7 +14,7 @@ reference = "CBR API, Querying All Backups: extend_info.auto_trigger"
 
 def check(resource: Resource) -> str | Unknown | None:
     """Fail where every backup of a resource was made by hand."""
-    if not resource.manual or resource.automatic:
+    if resource.automatic or not resource.backups:
         return None
     if resource.unseen:
         return Unknown(resource.unseen)

@@ -1,6 +1,6 @@
 """Resource has no good backup.
 
-Every backup of it failed: there is nothing to restore from.
+Backups of it failed and none is there that could be restored.
 
 Read the tasks' errors, mend their cause, and make a good backup before you delete the bad ones.
 """
@@ -35,6 +35,8 @@ def check(resource: Resource) -> str | Unknown | NoProblem | None:
         return Unknown("a status that is documented")
     if resource.unfinished:
         return NoProblem("a backup is being made")
+    if resource.failed < resource.backups:
+        return f"{resource.failed} of its {resource.backups} backups failed, and none is available"
     if resource.failed == 1:
         return "its only backup failed"
     return f"all of its {resource.failed} backups failed"

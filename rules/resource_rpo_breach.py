@@ -32,11 +32,12 @@ since = "newest_available_at"
 def check(resource: Resource, *, max_age_hours: float = 26) -> str | Unknown | None:
     """Fail where the newest available backup was created more than `max_age_hours` ago, or there is none.
 
-    A resource that never had a backup is the business of resource-never-backed-up.
+    One that is being restored from counts as available. A resource that never had a backup is the business of
+    resource-never-backed-up.
     """
     if not resource.backups:
         return None
-    newest = resource.newest_available_at
+    newest = resource.newest_usable_at
     if newest is not None and resource.listed_at - newest <= timedelta(hours=max_age_hours):
         return None
     if resource.unseen:
@@ -46,5 +47,5 @@ def check(resource: Resource, *, max_age_hours: float = 26) -> str | Unknown | N
     if newest is None:
         return f"none of its {resource.backups} backups is available"
     hours = (resource.listed_at - newest).total_seconds() / 3600
-    age = f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:.0f} days"
+    age = f"{hours:.1f} hours" if hours < 72 else f"{hours / 24:.0f} days"
     return f"the newest available backup is {age} old, more than {max_age_hours:g} hours"

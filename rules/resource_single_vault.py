@@ -1,8 +1,10 @@
-"""All copies are in one vault.
+"""All backups are in one vault.
 
 Who can delete or misconfigure that vault can take every copy at once. The 3-2-1 rule asks for a second place.
 
 Replicate the backups to a vault in another region, or back the resource up to a second vault.
+
+Limits: copies in other regions are seen only with show_replication = "true" under [listing].
 """
 
 from cbr_auditor.rule import Resource, Severity, Unknown
@@ -19,9 +21,13 @@ reference = "CBR API, Querying All Backups: vault_id"
 
 
 def check(resource: Resource) -> str | Unknown | None:
-    """Fail where all good backups of a resource lie in one vault and none was replicated."""
-    if len(resource.vault_ids) != 1 or resource.replicated_at is not None:
+    """Fail where all good backups of a resource lie in one vault and none is known to have been replicated."""
+    if not resource.good or len(resource.vault_ids) > 1 or resource.replicated_at is not None:
         return None
     if resource.unseen:
         return Unknown(resource.unseen)
+    if resource.vaultless:
+        return Unknown("vault_id of a good backup")
+    if resource.good == 1:
+        return f"its only good backup is in vault {resource.vault_ids[0]}"
     return f"all {resource.good} good backups are in vault {resource.vault_ids[0]}"

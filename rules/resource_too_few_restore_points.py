@@ -3,7 +3,8 @@
 Damage that was backed up is in the newest backup too. Without enough older ones there is no way back to before it.
 
 Raise the number of backups or the days that the policy keeps. A resource that is new gets there by itself: until then
-waive it, or set fewer points by an override.
+waive it, or set fewer points by an override. An oldest backup is always a little younger than the days that the policy
+keeps: set min_span_days lower than those.
 """
 
 from cbr_auditor.rule import Resource, Severity, Unknown
@@ -22,18 +23,20 @@ reference = "CBR API, Querying All Backups: status, created_at, expired_at"
 def check(resource: Resource, *, min_points: int = 7, min_span_days: float = 0) -> str | Unknown | None:
     """Fail where a resource has fewer than `min_points` good backups, or its oldest is younger than `min_span_days`.
 
-    A good backup is available and not past its expiry. A resource that never had one is not judged.
+    A good backup is available, or being restored from, and not past its expiry. A resource without any backup is not
+    judged.
     """
     if not resource.backups:
         return None
     oldest = resource.oldest_good_at
     days = (resource.listed_at - oldest).total_seconds() / 86_400 if oldest else 0.0
-    if resource.good >= min_points and (not min_span_days or days >= min_span_days):
+    good = resource.good + resource.restoring
+    if good >= min_points and (not min_span_days or days >= min_span_days):
         return None
     if resource.unseen:
         return Unknown(resource.unseen)
-    if resource.good < min_points:
-        return f"{resource.good} good {'backup' if resource.good == 1 else 'backups'}, fewer than {min_points}"
+    if good < min_points:
+        return f"{good} good {'backup' if good == 1 else 'backups'}, fewer than {min_points}"
     if resource.undated:
         return Unknown("created_at of a backup")
     return f"the oldest good backup is {days:.1f} days old, less than {min_span_days:g}"

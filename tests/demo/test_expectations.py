@@ -89,6 +89,7 @@ UNDECIDED: dict[str, set[str]] = {
     "backup-disk-failed": {"vpn-gw-01"},
     "backup-expiring": {"oracle-lvs-data"},
     "backup-not-automatic": {"print-srv-01", "monitoring-01"},
+    "backup-not-restorable": {"monitoring-01"},
     "backup-overdue": {"oracle-lvs-data"},
     "backup-unencrypted": {"vpn-gw-01"},
     "resource-disk-dropped": {"vpn-gw-01"},
