@@ -1,4 +1,4 @@
-"""The command line: `cbr-auditor demo | run | rules | check | explain | invoke | package`."""
+"""The command line: `cbr-auditor demo | run | rules | check | explain | invoke | package | deploy …`."""
 
 import argparse
 import io
@@ -14,6 +14,7 @@ from cbr_auditor.clock import Deadline, SystemClock
 from cbr_auditor.clouds import load_for_operator
 from cbr_auditor.demo.expectations import expectations
 from cbr_auditor.demo.tenant import demo_tenant
+from cbr_auditor.deploy import arguments as deployment
 from cbr_auditor.errors import AuditorError, SettingsError
 from cbr_auditor.formats import FORMATS
 from cbr_auditor.report import Trigger
@@ -97,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     zipped = commands.add_parser("package", help="build the function's zip for a runtime")
     _add_package_arguments(zipped)
     zipped.set_defaults(command=_package)
+
+    deployment.add_commands(commands)
     return parser
 
 

@@ -9,6 +9,7 @@ AuditorError                what happened, with the value; then what to do about
  │   ├─ UnreachableError    no answer: DNS, TLS, refused, reset, timed out
  │   ├─ AnswerError         an answer that cannot be read: HTML, truncated JSON, too large, a redirect
  │   └─ DeadlineError       the time that is kept for reporting has come
+ ├─ DeployError             FunctionGraph refused a step of a deployment; those before it were done (exit status 1)
  ├─ ReportError             the report could not be rendered or written (exit status 5)
  ├─ DeliveryError           one channel failed; the others were served
  └─ AuditFailedError        raised out of the function after all was delivered that could be
@@ -71,6 +72,14 @@ class AnswerError(ListingError):
 
 class DeadlineError(ListingError):
     """The time that is kept for reporting has come; what was not asked for stays unseen."""
+
+
+class DeployError(AuditorError):
+    """FunctionGraph refused a step of a deployment, or did not answer it; `code` is its error code, as FSS.1051."""
+
+    def __init__(self, what: str, mend: str = "", code: str = "") -> None:
+        super().__init__(what, mend)
+        self.code = code
 
 
 class ReportError(AuditorError):

@@ -29,6 +29,7 @@ from typing import Any
 
 from dotenv.parser import parse_stream
 
+from cbr_auditor.deploy.arguments import FILE
 from cbr_auditor.errors import SettingsError
 from cbr_auditor.interpreter import named_interpreter, this_interpreter
 from cbr_auditor.invocation import Invocation, Output, RuntimeLibraries
@@ -56,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     event = parser.add_mutually_exclusive_group()
     event.add_argument("--event", metavar="FILE", help="the event as JSON, - for stdin (default: the console's test)")
     event.add_argument("--timer", metavar="NAME", help="the event that a timer of this name sends now")
+    parser.add_argument("--remote", action="store_true", help="run the function that is deployed, not this code")
+    parser.add_argument(
+        "--file", default=FILE, metavar="FILE", help=f"with --remote: what describes it (default: {FILE})"
+    )
+    parser.add_argument(
+        "--no-wait", action="store_true", help="with --remote: do not wait for the answer, which is lost after 90 s"
+    )
     parser.add_argument(
         "--env-file", type=Path, metavar="FILE", help="NAME=value lines: the function's encrypted variables"
     )
@@ -85,6 +93,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Invoke the handler once; 0 where it answered, 1 where it did not. Raises `SettingsError` before it starts."""
+    if arguments.remote:
+        from cbr_auditor.deploy.remote import invoke_remote  # noqa: PLC0415  # a local run needs nothing of it
+
+        return invoke_remote(arguments.file, _event(arguments), wait=not arguments.no_wait)
     with _code_folder(arguments.code.resolve()) as code:
         return _invoke(arguments, code)
 

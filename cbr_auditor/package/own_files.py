@@ -12,6 +12,7 @@ LEFT_OUT = frozenset(
         "__main__.py",
         "cli.py",
         "demo",
+        "deploy",
         "explain.py",
         "interpreter.py",
         "invocation.py",

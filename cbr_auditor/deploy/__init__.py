@@ -1,0 +1,1 @@
+"""Deploys the function by FunctionGraph's own API, as serverless.yml describes it; never part of the zip."""

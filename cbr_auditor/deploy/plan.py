@@ -1,0 +1,249 @@
+"""The steps from what is to what is described: first the code and its settings, then a version, at last the timers.
+
+So whatever fails on the way, the timers go on calling the version that they called before.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cbr_auditor import __version__
+from cbr_auditor.deploy.client import FunctionGraph
+from cbr_auditor.deploy.deployment import Code, Deployment
+from cbr_auditor.deploy.description import Timer
+from cbr_auditor.deploy.schedule import schedule_type
+from cbr_auditor.deploy.state import LATEST, BoundTimer, State, at
+from cbr_auditor.deploy.wanted import (
+    async_body,
+    async_differences,
+    code_differences,
+    config_body,
+    config_differences,
+    instance_differences,
+    only_unreadable,
+)
+from cbr_auditor.errors import DeployError, SettingsError
+from cbr_auditor.text import one_line
+
+KEPT_VERSIONS = 10  # FunctionGraph keeps 20 at most
+_NOTHING_NEW = "FSS.1016"  # nothing changed since the last publication
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that a deployment does, or finds done."""
+
+    subject: str
+    action: str
+    """create, change, set again, replace, delete, publish, move, or unchanged."""
+    details: tuple[str, ...] = ()
+    run: Callable[[], str | None] | None = None
+    """Does it; gives what else there is to say, if anything."""
+
+
+class Planner:
+    """Compares one deployment with the state of its function."""
+
+    def __init__(self, deployment: Deployment, code: Code, graph: FunctionGraph, state: State, now: datetime) -> None:
+        self._deployment = deployment
+        self._function = deployment.function
+        self._code = code
+        self._graph = graph
+        self._state = state
+        self._urn = deployment.urn(graph.project_id)
+        self._version = _new_name(now, state.versions)
+
+    def steps(self) -> list[Step]:
+        """All steps in their order, those without anything to do among them. Raises `SettingsError`."""
+        steps = list(self._function_steps())
+        if self._function.alias:
+            steps += self._version_steps(self._function.alias)
+        steps += self._timer_steps()
+        return steps
+
+    def _function_steps(self) -> Iterator[Step]:
+        subject = f"function {self._function.name}"
+        latest = self._state.latest
+        if latest is None:
+            details = (f"runtime {self._deployment.provider.runtime}", *config_differences(self._deployment, {}))
+            yield Step(subject, "create", details, self._create)
+            latest = {}
+        else:
+            runtime = latest.get("runtime")
+            if runtime != self._deployment.provider.runtime:
+                raise SettingsError(
+                    f"the function runs {one_line(str(runtime), 40)}, and FunctionGraph cannot change that to "
+                    f"{self._deployment.provider.runtime}",
+                    "Give the new function another name, then remove the old one.",
+                )
+            yield _compared("code", code_differences(self._code, latest), self._send_code)
+            yield _compared(subject, config_differences(self._deployment, latest), self._configure)
+        yield _compared("instances", instance_differences(self._deployment, latest), self._limit)
+        yield _compared(
+            "asynchronous runs",
+            async_differences(self._deployment, self._state.latest_async),
+            lambda: self._notify(LATEST),
+        )
+
+    def _version_steps(self, alias: str) -> Iterator[Step]:
+        live, version = self._state.live, self._version
+        reasons = ["the alias is new"] if live is None else self._unpublished(live)
+        if self._state.live_version == LATEST:
+            reasons.append("the alias leads to latest, which changes before it is complete")
+        if not reasons:
+            yield Step(f"alias {alias}", "unchanged", (f"leads to {self._state.live_version}",))
+            yield _compared(
+                f"asynchronous runs of {self._state.live_version}",
+                async_differences(self._deployment, self._state.live_async),
+                lambda: self._notify(str(self._state.live_version)),
+            )
+            return
+        yield from self._old_versions()
+        yield Step(f"version {version}", "publish", tuple(reasons), self._publish)
+        lead = f"leads to {version}" if live is None else f"{self._state.live_version} → {version}"
+        yield Step(f"alias {alias}", "create" if live is None else "move", (lead,), lambda: self._lead(alias))
+
+    def _unpublished(self, live: Mapping[str, Any]) -> list[str]:
+        """What the published version has not; a secret that is set again may be new, so it counts."""
+        return [
+            *code_differences(self._code, live),
+            *config_differences(self._deployment, live),
+            *instance_differences(self._deployment, live),
+        ]
+
+    def _old_versions(self) -> Iterator[Step]:
+        """Versions that make room: the oldest that no alias leads to."""
+        idle = [version for version in self._state.versions if version not in self._state.in_use]
+        for version in idle[: max(0, len(self._state.versions) + 1 - KEPT_VERSIONS)]:
+            reason = f"{KEPT_VERSIONS} are kept to roll back to"
+            urn = at(self._urn, version)
+            yield Step(f"version {one_line(version, 64)}", "delete", (reason,), _deletion(self._graph, urn))
+
+    def _timer_steps(self) -> Iterator[Step]:
+        """Timers by name: one that differs is replaced, one that is not described is deleted, for it would mail too."""
+        place = at(self._urn, f"!{self._function.alias}" if self._function.alias else LATEST)
+        left = list(self._state.timers)
+        for timer in self._function.timers:
+            same = [bound for bound in left if bound.name == timer.name]
+            left = [bound for bound in left if bound.name != timer.name]
+            yield self._timer_step(timer, place, same)
+        for bound in left:
+            details = (f"{one_line(bound.schedule, 80)}, which the description does not have",)
+            yield Step(f"timer {one_line(bound.name, 64)}", "delete", details, self._removal(bound))
+
+    def _timer_step(self, timer: Timer, place: str, same: Sequence[BoundTimer]) -> Step:
+        subject, status = f"timer {timer.name}", "ACTIVE" if timer.enabled else "DISABLED"
+        graph = self._graph
+        if not same:
+            state = "" if timer.enabled else ", switched off"
+            return Step(subject, "create", (timer.schedule + state,), lambda: self._bind(timer, place))
+        bound = same[0]
+        if len(same) > 1 or bound.urn != place or not _fires_alike(bound, timer):
+            where = (
+                () if bound.urn == place else (f"bound to {bound.urn.rpartition(':')[2]} → {place.rpartition(':')[2]}",)
+            )
+            return Step(
+                subject,
+                "replace",
+                (f"{one_line(bound.schedule, 80)} → {timer.schedule}", *where),
+                lambda: self._replace(same, timer, place),
+            )
+        if bound.status != status:
+            return Step(
+                subject,
+                "change",
+                (f"status: {one_line(bound.status, 20)} → {status}",),
+                lambda: graph.put_trigger_status(bound.urn, bound.ident, status),
+            )
+        return Step(subject, "unchanged", (timer.schedule,))
+
+    def _create(self) -> None:
+        body = {**config_body(self._deployment), "package": "default", "type": "v2"}
+        self._graph.create(body, self._code)
+
+    def _send_code(self) -> str | None:
+        digest = self._graph.put_code(at(self._urn, LATEST), self._code)
+        if digest in {"", self._code.digest}:
+            return None
+        return "FunctionGraph gives the code another digest than its SHA-512: every deployment will send it again"
+
+    def _configure(self) -> None:
+        self._graph.put_config(at(self._urn, LATEST), config_body(self._deployment))
+
+    def _limit(self) -> None:
+        self._graph.put_max_instances(at(self._urn, LATEST), self._function.max_instances)
+
+    def _notify(self, version: str) -> None:
+        self._graph.put_async_config(at(self._urn, version), async_body(self._deployment))
+
+    def _publish(self) -> str | None:
+        note = None
+        try:
+            self._graph.publish(at(self._urn, LATEST), self._version, f"cbr-auditor {__version__}")
+        except DeployError as problem:
+            if problem.code != _NOTHING_NEW or not self._state.versions:
+                raise
+            # The secrets that were set again are the old ones: the newest version has them already.
+            self._version = self._state.versions[-1]
+            note = f"nothing is new since {one_line(self._version, 64)}, so that stays"
+        self._notify(self._version)
+        return note
+
+    def _lead(self, alias: str) -> None:
+        if self._state.live_version is None:
+            self._graph.create_alias(self._urn, alias, self._version)
+        elif self._state.live_version != self._version:
+            self._graph.move_alias(self._urn, alias, self._version)
+
+    def _bind(self, timer: Timer, place: str) -> None:
+        data = {
+            "name": timer.name,
+            "schedule_type": schedule_type(timer.schedule),
+            "schedule": timer.schedule,
+            "user_event": timer.user_event,
+        }
+        status = "ACTIVE" if timer.enabled else "DISABLED"
+        self._graph.create_trigger(place, {"trigger_type_code": "TIMER", "trigger_status": status, "event_data": data})
+
+    def _replace(self, old: Sequence[BoundTimer], timer: Timer, place: str) -> None:
+        """Delete, then create: the API can change a timer's status alone, and refuses a name that is taken."""
+        for bound in old:
+            self._graph.delete_trigger(bound.urn, "TIMER", bound.ident)
+        try:
+            self._bind(timer, place)
+        except DeployError as problem:
+            raise DeployError(
+                f"the timer {timer.name} was deleted and could not be created anew, so NOTHING RUNS THE AUDIT: "
+                f"{problem.what}",
+                problem.mend,
+                problem.code,
+            ) from None
+
+    def _removal(self, bound: BoundTimer) -> Callable[[], None]:
+        return lambda: self._graph.delete_trigger(bound.urn, "TIMER", bound.ident)
+
+
+def _new_name(now: datetime, taken: Sequence[str]) -> str:
+    """A version's name, as FunctionGraph makes them from the time where it is not told."""
+    while (name := f"v{now:%Y%m%d-%H%M%S}") in taken:
+        now += timedelta(seconds=1)
+    return name
+
+
+def _compared(subject: str, lines: list[str], run: Callable[[], str | None]) -> Step:
+    if not lines:
+        return Step(subject, "unchanged")
+    return Step(subject, "set again" if only_unreadable(lines) else "change", tuple(lines), run)
+
+
+def _deletion(graph: FunctionGraph, urn: str) -> Callable[[], None]:
+    return lambda: graph.delete(urn)
+
+
+def _fires_alike(bound: BoundTimer, timer: Timer) -> bool:
+    return (bound.schedule_type, bound.schedule, bound.user_event) == (
+        schedule_type(timer.schedule),
+        timer.schedule,
+        timer.user_event,
+    )
