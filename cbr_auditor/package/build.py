@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +12,7 @@ from cbr_auditor import __version__
 from cbr_auditor.errors import SettingsError
 from cbr_auditor.interpreter import Interpreter
 from cbr_auditor.package.archive import write_zip
-from cbr_auditor.package.compiled import compile_modules
+from cbr_auditor.package.compiled import compile_modules, compile_templates
 from cbr_auditor.package.lock import Pin, lock_file, read_lock
 from cbr_auditor.package.own_files import add_folder, lay_out
 from cbr_auditor.package.sbom import bill_of_materials
@@ -29,6 +29,8 @@ class Package:
     size: int
     """Bytes."""
     libraries: int
+    templates: bool = False
+    """Whether the templates are compiled too."""
 
 
 def build(
@@ -57,12 +59,15 @@ def build(
             add_folder(folder, code)
         if config:
             shutil.copyfile(config, code / "auditor.toml")
+        templates = False
         if compiler:
             compile_modules(code, compiler)
+            templates = compile_templates(code, compiler)
         try:
-            return _write(code, out, runtime, compiler, pins, wheels)
+            package = _write(code, out, runtime, compiler, pins, wheels)
         except OSError as problem:
             raise SettingsError(f"--out {out} cannot be written: {problem.strerror}", "Name another folder.") from None
+    return replace(package, templates=templates)
 
 
 def _write(

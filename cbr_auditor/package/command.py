@@ -21,13 +21,18 @@ def main(arguments: argparse.Namespace) -> int:
     print(f"  settings    {f'{config} as auditor.toml' if config else 'no auditor.toml'}")
     print(f"  libraries   {package.libraries}, listed in {package.sbom}")
     print(f"  SHA-256     {package.sha256}")
+    if compiler and not package.templates:
+        _warn("this machine cannot load the function's libraries, so the zip has no compiled templates. It works.")
     if not (compiler or arguments.no_compile):
-        print(
-            f"cbr-auditor: there is no Python {arguments.runtime} on this machine, so the zip has no compiled modules "
-            "and each cold start takes longer. Install it, or name it with --python, and build again.",
-            file=sys.stderr,
+        _warn(
+            f"there is no Python {arguments.runtime} on this machine, so the zip has no compiled modules "
+            "and each cold start takes longer. Install it, or name it with --python, and build again."
         )
     return 0
+
+
+def _warn(text: str) -> None:
+    print(f"cbr-auditor: {text}", file=sys.stderr)
 
 
 def _compiler(arguments: argparse.Namespace) -> Interpreter | None:

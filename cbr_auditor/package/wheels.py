@@ -26,6 +26,7 @@ _LEFT_OUT = re.compile(
     r"|\.dist-info/(?:RECORD|INSTALLER|REQUESTED)$"
     r"|^pydantic/v1/|^pydantic/mypy\.py$"  # pydantic 1 inside pydantic 2, and a plugin of mypy
     r"|^urllib3/contrib/emscripten/"  # for browsers
+    r"|^charset_normalizer/(?:cd|md)\.[^/]*\.so$"  # the same as cd.py and md.py, only faster at guessing an encoding
     r"|^tzdata/zoneinfo/tzdata\.zi$"  # the zones once more, as text
     r"|^certifi/tests/|^annotated_types/test_cases\.py$|^(?:charset_normalizer/cli/|(?:dotenv|idna)/cli\.py$)"
 )

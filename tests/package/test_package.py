@@ -103,6 +103,13 @@ def test_every_compiled_module_is_the_runtimes_and_asks_for_no_check(
     assert MAGIC_NUMBER.hex() != magic.decode().strip()  # or this test would not see the builder's own
 
 
+def test_every_template_is_compiled_too(source: Path, archive: Path, python: Interpreter) -> None:
+    with zipfile.ZipFile(archive) as content:
+        compiled = [content.read(name) for name in content.namelist() if name.endswith(".jinja")]
+    for template in (source / "templates").glob("*.j2"):
+        assert any(f"/opt/function/code/templates/{template.name}".encode() in code for code in compiled), template.name
+
+
 def test_every_library_keeps_its_metadata_and_its_licence(archive: Path, runtime: str) -> None:
     with zipfile.ZipFile(archive) as content:
         names = set(content.namelist())
