@@ -176,8 +176,9 @@ def _sentence(error: Any, place: str) -> str:
     if error["type"] == "extra_forbidden":
         known = {field.alias or name for model in _TABLES for name, field in model.model_fields.items()}
         return f"{where}: there is no such key. {did_you_mean(path[-1], known)}".rstrip(".")
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{where} is not valid: {message[:1].lower()}{message[1:]}"
+    message = error["msg"]
+    ours = message.removeprefix("Value error, ")
+    return f"{where} is not valid: {ours if ours != message else message[:1].lower() + message[1:]}"
 
 
 def _read_zip(path: Path, runtime: str, handler: str) -> Code:
