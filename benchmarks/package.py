@@ -13,8 +13,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from measure import tenant
-
+from benchmarks.measure import tenant
 from cbr_auditor.interpreter import find_interpreter
 from cbr_auditor.package.build import build
 from cbr_auditor.package.lock import RUNTIMES

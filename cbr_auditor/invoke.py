@@ -31,7 +31,7 @@ from dotenv.parser import parse_stream
 
 from cbr_auditor.deploy.arguments import FILE
 from cbr_auditor.errors import SettingsError
-from cbr_auditor.interpreter import named_interpreter, this_interpreter
+from cbr_auditor.interpreter import Interpreter, named_interpreter, this_interpreter
 from cbr_auditor.invocation import Invocation, Output, RuntimeLibraries
 from cbr_auditor.mask import Mask
 from cbr_auditor.settings import PREFIX, Settings
@@ -78,7 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the folder that holds handler.py (default: this one), or the zip that `package` built",
     )
     parser.add_argument(
-        "--python", metavar="VERSION|PATH", help="the interpreter, as 3.10 (default: the one that runs this)"
+        "--python",
+        metavar="VERSION|PATH",
+        help="the interpreter, as 3.10 (default: the zip's; of a folder the one that runs this)",
     )
     parser.add_argument(
         "--runtime-libs",
@@ -132,7 +134,7 @@ def _invoke(arguments: argparse.Namespace, code: Path) -> int:
         encrypted={name: value for name, value in given.items() if name in encrypted},
         timeout=arguments.timeout,
         memory=arguments.memory,
-        python=named_interpreter(arguments.python) if arguments.python else this_interpreter(),
+        python=_interpreter(arguments, code),
         libraries=arguments.runtime_libs,
         complete=arguments.code.is_file(),
     )
@@ -140,6 +142,19 @@ def _invoke(arguments: argparse.Namespace, code: Path) -> int:
     answer = invocation.run(Output(invocation.request_id, mask))
     print(json.dumps(mask.value(answer.body), indent=2))
     return 0 if answer.code == 0 else 1
+
+
+def _interpreter(arguments: argparse.Namespace, code: Path) -> Interpreter:
+    """The one that was named, else of a zip the one that its libraries were compiled for, else this one."""
+    if arguments.python:
+        python = named_interpreter(arguments.python)
+    else:
+        libraries = code.rglob("*.so") if arguments.code.is_file() else ()
+        minors = {found[1] for path in libraries if (found := re.search(r"\.cpython-3(\d+)-", path.name))}
+        python = named_interpreter(f"3.{minors.pop()}") if len(minors) == 1 else this_interpreter()
+    if python.version < (3, 10):
+        raise SettingsError(f"--python {arguments.python} is {python}, which is too old", "Use 3.10 or newer.")
+    return python
 
 
 def read_env_file(path: Path) -> dict[str, str]:

@@ -582,6 +582,24 @@ def test_another_interpreter_runs_the_function(run: Invoke) -> None:
         run(source, "--python", "3.99")
 
 
+def test_a_zip_runs_under_the_python_that_its_libraries_were_compiled_for(run: Invoke, tmp_path: Path) -> None:
+    path = tmp_path / "function.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("handler.py", "def handler(event, context): pass\n")
+        archive.writestr("msgspec/_core.cpython-399-x86_64-linux-gnu.so", "")
+    with pytest.raises(SettingsError, match=r"there is no Python 3\.99 on this machine"):
+        run("", "--code", str(path))
+    assert run("", "--code", str(path), "--python", sys.executable).status == 0
+
+
+def test_an_interpreter_that_is_too_old_is_refused(run: Invoke, tmp_path: Path) -> None:
+    old = tmp_path / "python"
+    old.write_text("#!/bin/sh\necho cpython 3 9 2\n")
+    old.chmod(0o755)
+    with pytest.raises(SettingsError, match=r"is CPython 3\.9\.2, which is too old\. Use 3\.10 or newer"):
+        run("", "--python", str(old))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
