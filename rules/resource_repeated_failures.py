@@ -32,4 +32,4 @@ def check(resource: Resource, *, in_a_row: int = 3) -> str | Unknown | None:
         return Unknown(resource.unseen)
     if resource.undated:
         return Unknown("created_at of a backup")
-    return f"its newest {failures} backups failed"
+    return "its newest backup failed" if failures == 1 else f"its newest {failures} backups failed"

@@ -44,6 +44,8 @@ def check(resource: Resource, *, max_age_hours: float = 26) -> str | Unknown | N
         return Unknown(resource.unseen)
     if resource.undated:
         return Unknown("created_at of a backup")
+    if newest is None and resource.backups == 1:
+        return "its only backup is not available"
     if newest is None:
         return f"none of its {resource.backups} backups is available"
     hours = (resource.listed_at - newest).total_seconds() / 3600
