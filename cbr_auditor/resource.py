@@ -1,5 +1,6 @@
 """What is remembered of one protected resource while its backups stream by: small, whatever their number."""
 
+import sys
 from datetime import datetime, timezone
 
 import msgspec
@@ -65,13 +66,13 @@ class Resource(msgspec.Struct, gc=False):
     oldest_good_at: datetime | None = None
     newest_at: datetime | None = None
     """When the newest backup of any status was created."""
-    automatic_at: dict[str | None, datetime] = {}
+    automatic_at: tuple[tuple[str | None, datetime], ...] = ()
     """When the newest backup of any status was created that a policy made, by the backup's vault."""
     failures: tuple[datetime, ...] = ()
     """When the newest failed backups were created, newest first, at most 20."""
     replicated_at: datetime | None = None
     """When the newest backup was created that has a successful replication record."""
-    replicated_to: dict[str | None, datetime] = {}
+    replicated_to: tuple[tuple[str | None, datetime], ...] = ()
     """The same by the region that the copy lies in."""
     asks_replication: bool = False
     """Whether the list was asked for replication records, which it leaves out otherwise (`show_replication`)."""
@@ -95,10 +96,10 @@ class Resource(msgspec.Struct, gc=False):
     previous_disks: int | None = None
     disks_unknown: str | None = None
     """Why the disks are not known; None while they were not asked for."""
-    # The backup whose name for it is the newest.
-    named_by: tuple[datetime, str] = (_LONG_AGO, "")
+    # When the backup was created that it has its name from.
+    named_at: datetime = _LONG_AGO
     # Available backups that no other one beats in being both newer and kept longer: mostly one.
-    lasting: list[tuple[datetime, datetime]] = []
+    lasting: tuple[tuple[datetime, datetime], ...] = ()
 
     @property
     def is_server(self) -> bool:
@@ -129,11 +130,11 @@ class Resource(msgspec.Struct, gc=False):
         """Take one more backup into account."""
         self.backups += 1
         created = backup.created_at
-        if backup.resource_name and (place := (created or _LONG_AGO, backup.id)) >= self.named_by:
-            self.named_by = place
-            self.name = backup.resource_name
-        if self.type is None:
-            self.type = backup.resource_type
+        if backup.resource_name:
+            self._take_name(backup.resource_name, created or _LONG_AGO)
+        if self.type is None and backup.resource_type:
+            self.type = sys.intern(backup.resource_type)
+        vault_id = backup.vault_id and sys.intern(backup.vault_id)
         if backup.auto_trigger:
             self.automatic += 1
         elif backup.auto_trigger is False:
@@ -144,13 +145,16 @@ class Resource(msgspec.Struct, gc=False):
             if self.newest_at is None or created > self.newest_at:
                 self.newest_at = created
             if backup.auto_trigger:
-                automatic = self.automatic_at.get(backup.vault_id)
-                if automatic is None or created > automatic:
-                    self.automatic_at[backup.vault_id] = created
+                self.automatic_at = _newest(self.automatic_at, vault_id, created)
         if backup.status == "available":
-            self._add_available(backup, created)
+            self._add_available(backup, created, vault_id)
         else:
             self._add_other(backup.status, created)
+
+    def _take_name(self, name: str, created: datetime) -> None:
+        """The newest backup knows its name best; of two that are as new, the last in the alphabet."""
+        if created > self.named_at or (created == self.named_at and (self.name is None or name > self.name)):
+            self.name, self.named_at = name, created
 
     def _add_other(self, status: str, created: datetime | None) -> None:
         if status == "error":
@@ -166,17 +170,17 @@ class Resource(msgspec.Struct, gc=False):
         elif status not in DOCUMENTED_STATUSES:
             self.strange += 1
 
-    def _add_available(self, backup: Backup, created: datetime | None) -> None:
+    def _add_available(self, backup: Backup, created: datetime | None, vault_id: str | None) -> None:
         self.available += 1
         expires = backup.expired_at or _NEVER
         unclear = bool(backup.unreadable) and "expired_at" in backup.unreadable
         good = expires > backup.listed_at or unclear
         if good:
             self.good += 1
-            if not backup.vault_id:
+            if not vault_id:
                 self.vaultless += 1
-            elif backup.vault_id not in self.vault_ids:
-                self.vault_ids = tuple(sorted((*self.vault_ids, backup.vault_id)))
+            elif vault_id not in self.vault_ids:
+                self.vault_ids = tuple(sorted((*self.vault_ids, vault_id)))
         if created is None:
             return
         newest = self.newest_available_at
@@ -186,7 +190,7 @@ class Resource(msgspec.Struct, gc=False):
         if backup.replication_records or (self.asks_replication and backup.replication_records is not None):
             self._add_replication(backup.replication_records, created)
         if good:
-            self._add_good(backup, created)
+            self._add_good(backup, created, vault_id)
         if not unclear:
             self._add_lasting(created, expires)
         elif self.unclear_after is None or created > self.unclear_after:
@@ -195,24 +199,23 @@ class Resource(msgspec.Struct, gc=False):
     def _add_lasting(self, created: datetime, expires: datetime) -> None:
         lasting = self.lasting
         if len(lasting) == 1 and created >= lasting[0][0] and expires >= lasting[0][1]:
-            lasting[0] = (created, expires)
+            self.lasting = ((created, expires),)
             return
         for other_created, other_expires in lasting:
             if other_created >= created and other_expires >= expires:
                 return
-        self.lasting = [(c, e) for c, e in lasting if c > created or e > expires]
-        self.lasting.append((created, expires))
+        self.lasting = (*((c, e) for c, e in lasting if c > created or e > expires), (created, expires))
 
-    def _add_good(self, backup: Backup, created: datetime) -> None:
+    def _add_good(self, backup: Backup, created: datetime, vault_id: str | None) -> None:
         if self.oldest_good_at is None or created < self.oldest_good_at:
             self.oldest_good_at = created
         newest, previous = self.newest_good, self.previous_good
         place = (created, backup.id)
         if newest is None or place > (newest.created_at, newest.backup_id):
             self.previous_good = newest
-            self.newest_good = RestorePoint(created, backup.id, backup.resource_size, backup.vault_id)
+            self.newest_good = RestorePoint(created, backup.id, backup.resource_size, vault_id)
         elif previous is None or place > (previous.created_at, previous.backup_id):
-            self.previous_good = RestorePoint(created, backup.id, backup.resource_size, backup.vault_id)
+            self.previous_good = RestorePoint(created, backup.id, backup.resource_size, vault_id)
 
     def _add_replication(self, records: list[ReplicationRecord], created: datetime) -> None:
         self.shows_replication = True
@@ -221,14 +224,11 @@ class Resource(msgspec.Struct, gc=False):
                 continue
             if self.replicated_at is None or created > self.replicated_at:
                 self.replicated_at = created
-            region = record.destination_region
-            if region not in self.replicated_to or created > self.replicated_to[region]:
-                self.replicated_to[region] = created
+            self.replicated_to = _newest(self.replicated_to, record.destination_region, created)
 
     def newest_automatic_in(self, vault_id: str) -> datetime | None:
         """When the newest backup was created that a policy made in this vault, or in one that CBR does not name."""
-        times = (self.automatic_at.get(vault_id), self.automatic_at.get(None))
-        return max((time for time in times if time is not None), default=None)
+        return max((time for vault, time in self.automatic_at if vault in {vault_id, None}), default=None)
 
     @property
     def memberships(self) -> list[tuple[Vault, VaultResource]]:
@@ -242,3 +242,14 @@ class Resource(msgspec.Struct, gc=False):
         if created is None or expires is None:
             return False
         return any(c > created and e > expires for c, e in self.lasting)
+
+
+def _newest(
+    times: tuple[tuple[str | None, datetime], ...], key: str | None, time: datetime
+) -> tuple[tuple[str | None, datetime], ...]:
+    """The newest time by key, with one more; mostly there is one key."""
+    if len(times) == 1 and times[0][0] == key:
+        return ((key, time),) if time > times[0][1] else times
+    known = dict(times)
+    known[key] = max(time, known.get(key, time))
+    return tuple(known.items())

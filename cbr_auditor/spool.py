@@ -22,20 +22,23 @@ Waiting = tuple[int, int, Backup]
 """The rules that must be asked again and what they need, as bit masks, and the backup."""
 
 _RUN = 8_000  # findings that are sorted in memory at once
+_PLAIN_RUNS = 12  # of these, which are not compressed: about 65 MB, for /tmp has 512 in the function
 _BLOCK = 200  # records that are read back at once
 
 
 class _Blocks(Generic[T]):
-    """An append-only file of compressed blocks, each a list of records of one type."""
+    """An append-only file of blocks, each a list of records of one type, compressed where they are `packed`."""
 
-    def __init__(self, path: Path, kind: Any) -> None:
+    def __init__(self, path: Path, kind: Any, *, packed: bool) -> None:
         self._path = path
+        self._packed = packed
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[list[T]] = msgspec.msgpack.Decoder(list[kind])
 
     def append(self, records: list[T], file: BinaryIO) -> None:
         for start in range(0, len(records), _BLOCK):
-            block = zlib.compress(self._encoder.encode(records[start : start + _BLOCK]), 1)
+            block = self._encoder.encode(records[start : start + _BLOCK])
+            block = zlib.compress(block, 1) if self._packed else block
             file.write(len(block).to_bytes(4, "big"))
             file.write(block)
 
@@ -45,7 +48,8 @@ class _Blocks(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         with self.open("r") as file:
             while size := file.read(4):
-                yield from self._decoder.decode(zlib.decompress(file.read(int.from_bytes(size, "big"))))
+                block = file.read(int.from_bytes(size, "big"))
+                yield from self._decoder.decode(zlib.decompress(block) if self._packed else block)
 
 
 class FindingSpool:
@@ -74,7 +78,7 @@ class FindingSpool:
     def _flush(self) -> None:
         self._recent.sort(key=itemgetter(0))
         run: _Blocks[tuple[Order, Finding]] = _Blocks(
-            self._folder / f"findings-{len(self._runs)}", tuple[Order, Finding]
+            self._folder / f"findings-{len(self._runs)}", tuple[Order, Finding], packed=len(self._runs) >= _PLAIN_RUNS
         )
         with run.open("w") as file:
             run.append(self._recent, file)
@@ -86,7 +90,7 @@ class BackupSpool:
     """Backups that wait for the end of the listing, each with the rules that wait for it."""
 
     def __init__(self, path: Path) -> None:
-        self._blocks: _Blocks[Waiting] = _Blocks(path, Waiting)
+        self._blocks: _Blocks[Waiting] = _Blocks(path, Waiting, packed=True)
         self._file: BinaryIO | None = None
         self._recent: list[Waiting] = []
 

@@ -60,7 +60,7 @@ def check(
     takes_copies = bool(resource.vaults) and all(vault.makes_backups is False for vault in resource.vaults)
     if newest is None or resource.type not in types or takes_copies:
         return None
-    copies = [time for region, time in resource.replicated_to.items() if not regions or region in regions]
+    copies = [time for region, time in resource.replicated_to if not regions or region in regions]
     copied = max(copies, default=None)
     if copied is not None and newest.created_at - copied <= timedelta(hours=max_lag_hours):
         return None
