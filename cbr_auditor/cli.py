@@ -1,4 +1,4 @@
-"""The command line: `cbr-auditor demo | run | rules | check | explain | invoke | package | deploy …`."""
+"""The command line: `cbr-auditor demo | run | rules | check | explain | doctor | invoke | package | deploy …`."""
 
 import argparse
 import io
@@ -15,6 +15,7 @@ from cbr_auditor.clouds import load_for_operator
 from cbr_auditor.demo.expectations import expectations
 from cbr_auditor.demo.tenant import demo_tenant
 from cbr_auditor.deploy import arguments as deployment
+from cbr_auditor.doctor import command as doctor
 from cbr_auditor.errors import AuditorError, SettingsError
 from cbr_auditor.formats import FORMATS
 from cbr_auditor.report import Trigger
@@ -90,6 +91,10 @@ def _parser() -> argparse.ArgumentParser:
     finding = commands.add_parser("explain", help="one finding: its record, its rule, the options in force")
     explain.add_arguments(finding)
     finding.set_defaults(command=explain.main)
+
+    examined = commands.add_parser("doctor", help="check each step that a run takes, and say how to mend it")
+    doctor.add_arguments(examined)
+    examined.set_defaults(command=doctor.main)
 
     local = commands.add_parser("invoke", help="run handler.py locally as FunctionGraph does")
     invoke.add_arguments(local)

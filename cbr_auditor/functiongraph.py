@@ -34,7 +34,7 @@ _COLD_START = 5.0  # seconds, or 15 % of a short time: loading the code may coun
 
 
 def handle(event: Any, context: Any, *, clock: Clock | None = None) -> dict[str, Any]:
-    """Run once and give a small summary that can be written as JSON.
+    """Run once and give a small summary that can be written as JSON; or check the function, if the event asks for that.
 
     Raises `SettingsError` before any request, `ReportError` where no report could be made, and, once everything was
     delivered that could be, `AuditFailedError` where a channel failed or nothing at all could be listed.
@@ -46,6 +46,10 @@ def handle(event: Any, context: Any, *, clock: Clock | None = None) -> dict[str,
     log.info(
         "cbr-auditor %s, Python %s, %s, %d s", __version__, platform.python_version(), trigger.type, deadline.seconds
     )
+    if asks_for_doctor(event):
+        from cbr_auditor.doctor import event as doctor  # noqa: PLC0415  # no audit needs it
+
+        return doctor.answer(lambda: read_settings(context, log), clock, deadline, log)
     settings = read_settings(context, log)
     result = run(settings, trigger=trigger, clock=clock, deadline=deadline, log=log)
     if not result.report.deliveries:
@@ -58,7 +62,7 @@ def handle(event: Any, context: Any, *, clock: Clock | None = None) -> dict[str,
 def read_trigger(event: Any) -> Trigger:
     """What started the run, from the event: a timer, or by hand for whatever else it is (a console's test, None).
 
-    A timer's `user_event` is not looked at: everything is set by settings.
+    Everything is set by settings; of a timer's `user_event` the one word `doctor` is understood.
     """
     if not isinstance(event, dict) or event.get("trigger_type") != "TIMER":
         return Trigger(type="MANUAL")
@@ -67,6 +71,12 @@ def read_trigger(event: Any) -> Trigger:
         for value in (event.get("trigger_name"), event.get("time"))
     )
     return Trigger(type="TIMER", name=name, time=time)
+
+
+def asks_for_doctor(event: Any) -> bool:
+    """Whether the event wants the function checked, not the backups: its `user_event` is the word `doctor`."""
+    word = event.get("user_event") if isinstance(event, dict) else None
+    return isinstance(word, str) and word.strip().lower() == "doctor"
 
 
 def read_settings(context: Any, log: logging.Logger) -> Settings:

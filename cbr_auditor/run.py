@@ -23,6 +23,7 @@ from cbr_auditor.delivery import deliver
 from cbr_auditor.errors import ReportError, SettingsError
 from cbr_auditor.files import Heads, ReportFolder, write_findings
 from cbr_auditor.formats import format_files
+from cbr_auditor.http_retry import PATIENT, Patience
 from cbr_auditor.layout import resource_folder
 from cbr_auditor.render import Renderer
 from cbr_auditor.report import FrameworkResult, Report, RuleResult, Trigger, WaiverState
@@ -131,20 +132,26 @@ def waivers_of(settings: Settings, catalogue: Catalogue, now: datetime) -> Waive
     return Waivers(read, now)
 
 
-def targets_of(settings: Settings, deadline: Deadline) -> list[TargetPlan]:
+def targets_of(settings: Settings, deadline: Deadline, patience: Patience = PATIENT) -> list[TargetPlan]:
     """What to audit. All of it together has at most `settings.requests` requests in flight."""
     slots = BoundedSemaphore(settings.requests)
-    return [_plan(settings, target, auth, deadline, slots) for target, auth in Access(settings, deadline).targets()]
+    signed_in = Access(settings, deadline, patience).targets()
+    return [_plan(settings, target, auth, deadline, slots, patience) for target, auth in signed_in]
 
 
 def _plan(
-    settings: Settings, target: TargetSettings, auth: AuthBase, deadline: Deadline, slots: BoundedSemaphore
+    settings: Settings,
+    target: TargetSettings,
+    auth: AuthBase,
+    deadline: Deadline,
+    slots: BoundedSemaphore,
+    patience: Patience,
 ) -> TargetPlan:
     endpoint = target.address() or settings.endpoint
     ca_file = str(settings.ca_file) if settings.ca_file else None
 
     def connect() -> CbrClient:
-        return CbrClient(endpoint, target.project_id, auth, deadline, slots=slots, ca_file=ca_file)
+        return CbrClient(endpoint, target.project_id, auth, deadline, slots=slots, ca_file=ca_file, patience=patience)
 
     return TargetPlan(
         target.project_id, target.region or settings.region, target.name, endpoint, settings.filters, connect

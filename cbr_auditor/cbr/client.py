@@ -64,7 +64,7 @@ class CbrClient:
         self.project_id = project_id
         self._base = f"{endpoint.rstrip('/')}/v3/{quote(project_id, safe='')}"
         self._host = urlsplit(endpoint).hostname or endpoint
-        self._auth = auth
+        self.auth = auth
         self._deadline = deadline
         self._timeout = timeout
         self._patience = patience
@@ -145,7 +145,7 @@ class CbrClient:
 
     def _hide(self, text: str) -> str:
         """The text without the credentials; a user's token may be younger than this client."""
-        return Mask(getattr(self._auth, "secrets", ())).text(text)
+        return Mask(getattr(self.auth, "secrets", ())).text(text)
 
     def _answer(self, path: str, query: Mapping[str, Any], action: str) -> bytes:
         """The body of one answer. Raises `ListingError` where there is none or its status is not 200."""
@@ -166,7 +166,7 @@ class CbrClient:
             session = requests.Session()
             session.mount("https://", HTTPAdapter(max_retries=0))
             session.mount("http://", HTTPAdapter(max_retries=0))
-            session.auth = self._auth
+            session.auth = self.auth
             session.headers["User-Agent"] = f"cbr-auditor/{__version__}"
             session.headers["Accept"] = "application/json"
             session.headers["Accept-Encoding"] = "gzip"

@@ -60,6 +60,14 @@ def submit(messages: Sequence[bytes], recipients: Sequence[str], settings: Setti
     return submission
 
 
+def try_relay(settings: Settings, deadline: Deadline) -> str:
+    """Connect, protect the connection and log in as for a mail, then leave. Says what was reached.
+
+    Raises `DeliveryError`.
+    """
+    return _Relay((), Submission([]), settings, deadline).greet()
+
+
 class _Relay:
     """One relay, tried several times with what is still pending."""
 
@@ -95,6 +103,21 @@ class _Relay:
         except (OSError, UnicodeError) as problem:  # smtplib's and ssl's errors are all OSErrors
             return self._explain(problem)
         return None, bool(self.submission.pending)
+
+    def greet(self) -> str:
+        """Do all that comes before a message, and say what that was. Raises `DeliveryError`."""
+        try:
+            smtp = self._connect()
+            try:
+                self._log_in(smtp)
+            finally:
+                _leave(smtp)
+        except (OSError, UnicodeError) as problem:
+            raise self._explain(problem)[0] from None
+        login = (
+            f"logged in as {one_line(self._settings.smtp_username, 60)}" if self._settings.smtp_username else "no login"
+        )
+        return f"{self._name}, {self._settings.smtp_security}, {login}"
 
     def _connect(self) -> smtplib.SMTP:
         """A connection that is protected as the settings say."""
