@@ -10,10 +10,12 @@ from cbr_auditor.catalogue import load_rules
 from cbr_auditor.cbr.records import SERVER, Backup, Disk, ExtendInfo
 from cbr_auditor.errors import AccessError, DeadlineError, ListingError, NotFoundError
 from cbr_auditor.judge import Judge
+from cbr_auditor.override import read_overrides
 from cbr_auditor.plan import Plans
 from cbr_auditor.recorder import Recorder
 from cbr_auditor.report import Finding
 from cbr_auditor.spool import BackupSpool, FindingSpool
+from cbr_auditor.waiver import Waivers
 from tests.fakes import NOW, PROJECT, make_backup
 from tests.test_rule import EIGHT
 
@@ -24,11 +26,20 @@ SOON = NOW + timedelta(days=2)
 class Court:
     """A judge over some rules, with what it found."""
 
-    def __init__(self, folder: Path, *only: str, rules: Path = OURS, **options: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *only: str,
+        rules: Path = OURS,
+        overrides: list[dict[str, Any]] | None = None,
+        waivers: Waivers | None = None,
+        **options: Any,
+    ) -> None:
         self.rules = [rule for rule in load_rules([rules]) if not only or rule.id in only]
         self.spool = FindingSpool(folder)
-        self.recorder = Recorder(self.rules, project_id=PROJECT, region="eu-de", findings=self.spool)
-        plans = Plans(self.rules, [], PROJECT, {})
+        self.recorder = Recorder(self.rules, project_id=PROJECT, region="eu-de", findings=self.spool, waivers=waivers)
+        read = read_overrides(overrides or [], {rule.id: rule for rule in self.rules})
+        plans = Plans(self.rules, read, PROJECT, {})
         self.judge = Judge(self.recorder, plans, now=NOW, waiting=BackupSpool(folder / "waiting"), **options)
         self.asked: list[str] = []
 
