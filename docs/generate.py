@@ -1,5 +1,6 @@
 """Writes what is made from the code: pages, and passages of others. `make docs` calls it, and a test compares."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from cbr_auditor.catalogue import RuleFiles
 from cbr_auditor.control import Controls, read_controls
 from cbr_auditor.profile import Profile, built_in_profiles, resolve
 from cbr_auditor.rule import Rule
-from cbr_auditor.rule_page import index, page, shown
+from cbr_auditor.rule_page import index, page, permissions, shown
 
 DOCS = Path(__file__).resolve().parent
 SAMPLE = DOCS.parent / "auditor.sample.toml"
 WRITING = DOCS / "writing-rules.md"
+PERMISSIONS = DOCS / "permissions.md"
 _ABOUT_CONTROLS = """# Controls
 
 Made from `rules/controls.toml` and the rules' own files. A rule names the clauses that it supports evidence for. Titles
@@ -88,12 +90,37 @@ def passages() -> dict[Path, str]:
     return {
         SAMPLE: _filled(SAMPLE, "# <rules>\n", "\n".join(_tables(rules.values())) + "\n", "# </rules>\n"),
         WRITING: _filled(WRITING, "<!-- sample -->\n", shown_rule, "<!-- end -->\n"),
+        PERMISSIONS: _filled(
+            PERMISSIONS, "<!-- permissions -->\n", "\n".join(_permissions(rules)) + "\n", "<!-- end -->\n"
+        ),
     }
 
 
 def _filled(path: Path, begin: str, passage: str, end: str) -> str:
     before, _, rest = path.read_text(encoding="utf-8").partition(begin)
     return before + begin + passage + end + rest.partition(end)[2]
+
+
+def _permissions(rules: RuleFiles) -> Iterator[str]:
+    needed: dict[str, list[str]] = {}
+    for ident, rule in rules.items():
+        for action in permissions(rule):
+            needed.setdefault(action, []).append(f"[{ident}](rules/{ident}.md)")
+    on = resolve("essential", {}, built_in_profiles(DOCS.parent / "rules"), rules).on
+    smallest = {action for ident in on for action in permissions(rules[ident])}
+    yield "## The smallest\n\nFor the profile `essential`, which is on unless you choose another.\n"
+    yield _policy(action for action in needed if action in smallest)
+    yield "## For every rule\n"
+    yield _policy(needed)
+    yield "## Which rule needs what\n\n| action | rules |\n|---|---|"
+    for action, names in needed.items():
+        told = ", ".join(names) if len(names) * 2 < len(rules) else f"all but those about waivers ({len(names)})"
+        yield f"| `{action}` | {told} |"
+
+
+def _policy(actions: Iterable[str]) -> str:
+    policy = {"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": list(actions)}]}
+    return f"```json\n{json.dumps(policy, indent=2)}\n```\n"
 
 
 def _tables(rules: Iterable[Rule]) -> Iterable[str]:
