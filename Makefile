@@ -18,8 +18,8 @@ demo: .venv/.runtime
 test: .venv/.dev chromium lint
 	$(RUN)/pytest -q
 
-test-slow: .venv/.dev chromium tests/npm/node_modules/.installed tests/package/.prepared/.installed \
-		tests/terraform/.prepared/.installed
+test-slow: .venv/.dev chromium tests/npm/node_modules/.installed tests/deploy/npm/node_modules/.installed \
+		tests/package/.prepared/.installed tests/terraform/.prepared/.installed
 	$(RUN)/pytest -q -rs -m slow
 
 package: .venv/.runtime
@@ -74,9 +74,9 @@ chromium:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends chromium; } \
 		|| { echo "make: chromium is missing: install the package chromium"; exit 1; }
 
-tests/npm/node_modules/.installed: tests/npm/package-lock.json
+%/node_modules/.installed: %/package-lock.json
 	@command -v npm >/dev/null || { echo "make: npm is missing: install the package npm"; exit 1; }
-	cd tests/npm && npm ci --ignore-scripts --no-audit --no-fund
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
 # The wheels that the zips are built of, and the old libraries that FunctionGraph's own Python brings.
@@ -100,4 +100,4 @@ tests/terraform/.prepared/.installed: tests/terraform/providers.lock tests/terra
 
 clean:
 	rm -rf .venv out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/npm/node_modules tests/package/.prepared \
-		tests/terraform/npm/node_modules tests/terraform/.prepared
+		tests/deploy/npm/node_modules tests/terraform/npm/node_modules tests/terraform/.prepared
