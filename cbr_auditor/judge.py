@@ -22,6 +22,7 @@ _AT_ONCE = 5_000  # backups that meanwhile wait in memory
 _DISKS, _REASON = 1, 2
 _NEED_BITS = {Needs.DISKS: _DISKS, Needs.REASON: _REASON}
 _BY_SETTING = "its disks were not looked at, by setting"
+_SHARED = "it belongs to another project, which shares its backups"
 
 FetchDetail = Callable[[str], Backup]
 FetchReasons = Callable[[], dict[str, str]]
@@ -45,6 +46,7 @@ class Judge:
         waiting: BackupSpool,
         server_disks: ServerDisks = "newest",
         asks_replication: bool = False,
+        asks_shared: bool = False,
     ) -> None:
         self.resources: dict[str, Resource] = {}
         self.not_examined = 0
@@ -58,6 +60,7 @@ class Judge:
         self._waiting = waiting
         self._server_disks = server_disks
         self._asks_replication = asks_replication
+        self._asks_shared = asks_shared
         self._unlisted: str | None = None
         self._by_resource = [index for index, rule in enumerate(recorder.rules) if rule.subject == "resource"]
         self._by_resource.sort(key=lambda index: _turn(recorder.rules[index].id, recorder.rules))
@@ -67,7 +70,7 @@ class Judge:
         resources = self.resources
         plan = self._plans.everywhere
         overridden = self._plans.has_overrides
-        now, project_id = self._now, self._recorder.project_id
+        now, project_id, asks_shared = self._now, self._recorder.project_id, self._asks_shared
         if not overridden:
             plan.taken += len(backups)
         for backup in backups:
@@ -78,6 +81,8 @@ class Judge:
                 if resource is None:
                     resource = resources[ident] = self._resource(ident, backup.resource_name, backup.resource_type)
                 resource.add(backup)
+                if asks_shared and backup.project_id not in {None, project_id}:
+                    resource.shared += 1
             if overridden:
                 plan = self._plans.for_subject(identify(backup))
                 plan.taken += 1
@@ -169,7 +174,9 @@ class Judge:
             for index in self._by_resource:
                 if index in plan.checks:
                     self._recorder.tallies[index].checked += 1
-                    if self._judge_resource(index, plan, resource) is Needs.DISKS:
+                    if resource.is_shared:
+                        self._recorder.tallies[index].passed(_SHARED)
+                    elif self._judge_resource(index, plan, resource) is Needs.DISKS:
                         later.append((index, resource))
         return later
 

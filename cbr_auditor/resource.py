@@ -53,6 +53,9 @@ class Resource(msgspec.Struct, gc=False):
     """How many are being restored from or wait for it (`restoring`, `waiting_restore`): they are good."""
     strange: int = 0
     """How many have a status that the API does not document."""
+    shared: int = 0
+    """How many belong to another project, which shares them with this one; counted where the list was asked for those.
+    """
     undated: int = 0
     """How many have no readable `created_at`."""
     newest_available: str | None = None
@@ -105,6 +108,22 @@ class Resource(msgspec.Struct, gc=False):
     def is_server(self) -> bool:
         """Whether this is a whole server, whose disks only the detail of a backup shows."""
         return self.type == SERVER
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether every backup of it belongs to another project, whose business it is how it is backed up."""
+        return self.backups > 0 and self.shared == self.backups
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its source is gone, as every vault says that backs it up: nothing can back it up again."""
+        found = [vault.member(self.id) for vault in self.vaults if vault.makes_backups is not False]
+        return {member.protect_status for member in found if member is not None} == {"deleted"}
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether every vault that it is a member of takes copies: what it is a copy of is elsewhere."""
+        return bool(self.vaults) and all(vault.makes_backups is False for vault in self.vaults)
 
     @property
     def newest_usable_at(self) -> datetime | None:

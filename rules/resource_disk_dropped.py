@@ -38,4 +38,4 @@ def check(resource: Resource) -> str | Unknown | NoProblem | Needs | None:
         return None
     if resource.unseen:
         return Unknown(resource.unseen)
-    return f"the newest good backup holds {newest} disks, the one before held {previous}"
+    return f"the newest good backup holds {newest} {'disk' if newest == 1 else 'disks'}, the one before held {previous}"

@@ -20,7 +20,7 @@ controls = (
     "soc2-2017:A1.2",
 )
 reference = "CBR API, Querying All Backups: status, expired_at"
-supersedes = ("backup-expiring",)
+supersedes = ("backup-expiring", "resource-too-few-restore-points")
 
 
 def check(resource: Resource, *, hours: float = 48) -> str | Unknown | None:

@@ -78,6 +78,8 @@ def _missing(resource: Resource, policy: Policy, run: datetime) -> str | None:
     """What keeps one from telling that the run left no backup."""
     if resource.unseen:
         return resource.unseen
+    if not resource.backups and any(member.backup_count for _, member in resource.memberships):
+        return "the backups of it that its vault counts, but the list does not show"
     if policy.enabled is None or policy.operation_type is None:
         return f"enabled and operation_type of policy {policy.label}"
     if resource.undated:

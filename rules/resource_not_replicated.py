@@ -57,8 +57,7 @@ def check(
     judged: not every type can be replicated.
     """
     newest = resource.newest_good
-    takes_copies = bool(resource.vaults) and all(vault.makes_backups is False for vault in resource.vaults)
-    if newest is None or resource.type not in types or takes_copies:
+    if newest is None or resource.type not in types or resource.is_copy:
         return None
     copies = [time for region, time in resource.replicated_to if not regions or region in regions]
     copied = max(copies, default=None)

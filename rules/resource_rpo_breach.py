@@ -9,7 +9,7 @@ RPO that you promise, for some resources by an override.
 
 from datetime import timedelta
 
-from cbr_auditor.rule import Resource, Severity, Unknown
+from cbr_auditor.rule import NoProblem, Resource, Severity, Unknown
 
 severity = Severity.HIGH
 controls = (
@@ -29,17 +29,19 @@ reference = "CBR API, Querying All Backups: status, created_at"
 since = "newest_available_at"
 
 
-def check(resource: Resource, *, max_age_hours: float = 26) -> str | Unknown | None:
+def check(resource: Resource, *, max_age_hours: float = 26) -> str | Unknown | NoProblem | None:
     """Fail where the newest available backup was created more than `max_age_hours` ago, or there is none.
 
     One that is being restored from counts as available. A resource that never had a backup is the business of
-    resource-never-backed-up.
+    resource-never-backed-up. One whose source is gone, as its vaults say where they are listed, is passed and counted.
     """
     if not resource.backups:
         return None
     newest = resource.newest_usable_at
     if newest is not None and resource.listed_at - newest <= timedelta(hours=max_age_hours):
         return None
+    if resource.is_gone:
+        return NoProblem("its source is gone: nothing can back it up again")
     if resource.unseen:
         return Unknown(resource.unseen)
     if resource.undated:

@@ -21,13 +21,18 @@ reference = "CBR API, Querying All Backups: vault_id"
 
 
 def check(resource: Resource) -> str | Unknown | None:
-    """Fail where all good backups of a resource lie in one vault and none is known to have been replicated."""
-    if not resource.good or len(resource.vault_ids) > 1 or resource.replicated_at is not None:
+    """Fail where all good backups of a resource lie in one vault and none is known to have been replicated.
+
+    What is in vaults alone that take copies, as these say where they are listed, is itself the second copy.
+    """
+    if not resource.good or len(resource.vault_ids) > 1 or resource.replicated_at is not None or resource.is_copy:
         return None
     if resource.unseen:
         return Unknown(resource.unseen)
     if resource.vaultless:
         return Unknown("vault_id of a good backup")
+    (ident,) = resource.vault_ids
+    name = next((vault.label for vault in resource.vaults if vault.id == ident), ident)
     if resource.good == 1:
-        return f"its only good backup is in vault {resource.vault_ids[0]}"
-    return f"all {resource.good} good backups are in vault {resource.vault_ids[0]}"
+        return f"its only good backup is in vault {name}"
+    return f"all {resource.good} good backups are in vault {name}"

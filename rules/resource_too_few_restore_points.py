@@ -7,7 +7,7 @@ waive it, or set fewer points by an override. An oldest backup is always a littl
 keeps: set min_span_days lower than those.
 """
 
-from cbr_auditor.rule import Resource, Severity, Unknown
+from cbr_auditor.rule import NoProblem, Resource, Severity, Unknown
 
 severity = Severity.MEDIUM
 controls = (
@@ -20,11 +20,11 @@ controls = (
 reference = "CBR API, Querying All Backups: status, created_at, expired_at"
 
 
-def check(resource: Resource, *, min_points: int = 7, min_span_days: float = 0) -> str | Unknown | None:
+def check(resource: Resource, *, min_points: int = 7, min_span_days: float = 0) -> str | Unknown | NoProblem | None:
     """Fail where a resource has fewer than `min_points` good backups, or its oldest is younger than `min_span_days`.
 
     A good backup is available, or being restored from, and not past its expiry. A resource without any backup is not
-    judged.
+    judged. One whose source is gone, as its vaults say where they are listed, is passed and counted.
     """
     if not resource.backups:
         return None
@@ -33,6 +33,8 @@ def check(resource: Resource, *, min_points: int = 7, min_span_days: float = 0) 
     good = resource.good + resource.restoring
     if good >= min_points and (not min_span_days or days >= min_span_days):
         return None
+    if resource.is_gone:
+        return NoProblem("its source is gone: nothing can back it up again")
     if resource.unseen:
         return Unknown(resource.unseen)
     if good < min_points:

@@ -11,7 +11,7 @@ from cbr_auditor.cbr.records import SERVER, Backup, Disk
 from cbr_auditor.errors import AccessError, DeadlineError, ListingError, NotFoundError
 from cbr_auditor.report import Finding
 from cbr_auditor.waiver import Waivers
-from tests.fakes import NOW, make_backup
+from tests.fakes import NOW, PROJECT, make_backup
 from tests.rules.waivers import make_waiver
 from tests.test_judge import Court, refuse, server
 
@@ -278,3 +278,19 @@ def test_siblings_of_a_resource_that_may_exist_unseen_make_its_rules_unknown(tmp
     (finding,) = Court(tmp_path, RPO).hear(old, unseen="the newer backups that could not be listed")
     assert finding.outcome == "unknown"
     assert "the newer backups that could not be listed" in finding.message
+
+
+def test_how_a_resource_of_another_project_is_backed_up_is_its_own_business(tmp_path: Path) -> None:
+    old = make_backup(created_at=NOW - timedelta(days=9), project_id="another-project")
+    court = Court(tmp_path / "asked", RPO, "backup-not-automatic", asks_shared=True)
+    assert court.hear(old) == []
+    assert court.tally(RPO).no_problem == {"it belongs to another project, which shares its backups": 1}
+    own = make_backup(id="own", created_at=NOW - timedelta(days=8), project_id=PROJECT)
+    assert list(by_rule(Court(tmp_path / "mixed", RPO, asks_shared=True).hear(old, own))) == [RPO]
+    # Nobody asked for what others share: so it is ours, whatever its project_id says.
+    assert list(by_rule(Court(tmp_path / "ours", RPO).hear(old))) == [RPO]
+
+
+def test_the_last_good_backup_that_ends_is_not_also_one_too_few(tmp_path: Path) -> None:
+    last = make_backup(expired_at=NOW + timedelta(hours=20))
+    assert list(by_rule(Court(tmp_path, LAST_GOOD, FEW, "backup-expiring").hear(last))) == [LAST_GOOD]

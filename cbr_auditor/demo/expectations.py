@@ -12,16 +12,15 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "policy-infrequent": {"max_gap_hours": 168},
     "policy-retention-too-short": {"min_days": 14},
 }
-# CBR ends a backup some milliseconds before its last day is over: what is kept for 14 days is kept for more than 13.
 _OVERRIDES: tuple[dict[str, Any], ...] = (
     {
         "vault_tag": "rpo=24h",
-        "rules": {"backup-retention-too-short": {"min_days": 13}},
+        "rules": {"backup-retention-too-short": {"min_days": 14}},
     },
     {
         "vault_tag": "rpo=7d",
         "rules": {
-            "backup-retention-too-short": {"min_days": 29},
+            "backup-retention-too-short": {"min_days": 30},
             "resource-not-replicated": {"enabled": False},
             "resource-rpo-breach": {"max_age_hours": 170},
             "resource-single-vault": {"enabled": False},

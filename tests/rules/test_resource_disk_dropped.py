@@ -20,6 +20,7 @@ def server(newest: int | None, previous: int | None, *, unknown: str | None = No
 
 def test_fewer_disks_than_in_the_backup_before_are_found() -> None:
     assert ask(RULE, server(2, 3)) == "the newest good backup holds 2 disks, the one before held 3"
+    assert ask(RULE, server(1, 2)) == "the newest good backup holds 1 disk, the one before held 2"
 
 
 @pytest.mark.parametrize(("newest", "previous"), [(1, 1), (3, 3), (3, 2)])

@@ -1,7 +1,7 @@
 import pytest
 
-from cbr_auditor.rule import Unknown
-from tests.rules.inventory import ask
+from cbr_auditor.rule import NoProblem, Unknown
+from tests.rules.inventory import ask, make_vault, member_row
 from tests.rules.siblings import aged, of
 
 RULE = "resource-manual-only"
@@ -32,3 +32,12 @@ def test_where_an_automatic_one_may_exist_unseen_it_is_unknown() -> None:
 def test_a_resource_without_backups_is_not_judged() -> None:
     assert ask(RULE, of()) is None
     assert ask(RULE, of(unseen="the rest")) is None
+
+
+def test_one_whose_source_is_gone_is_passed_and_counted() -> None:
+    gone = (make_vault(resources=[member_row(id="r", protect_status="deleted")]),)
+    there = make_vault(resources=[member_row(id="r")])
+    assert isinstance(ask(RULE, of(aged(1, auto_trigger=False), vaults=gone)), NoProblem)
+    assert isinstance(ask(RULE, of(aged(1, auto_trigger=False), vaults=gone, unseen="the rest")), NoProblem)
+    for vaults in ((there,), (*gone, there), ()):
+        assert isinstance(ask(RULE, of(aged(1, auto_trigger=False), vaults=vaults)), str)

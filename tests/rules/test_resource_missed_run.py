@@ -39,6 +39,14 @@ def test_a_run_without_any_backup_is_found() -> None:
     assert ask(RULE, resource()) == FAILS
 
 
+def test_backups_that_the_vault_counts_but_the_list_does_not_show_make_it_unknown() -> None:
+    counted = {"resources": [member_row(backup_count=2)]}
+    assert ask(RULE, resource(vault=counted)) == Unknown(
+        "the backups of it that its vault counts, but the list does not show"
+    )
+    assert ask(RULE, resource(32, vault=counted)) == FAILS
+
+
 @pytest.mark.parametrize(("minutes", "found"), [(4, False), (5, False), (5.1, True)])
 def test_clocks_may_differ_by_five_minutes(minutes: float, found: bool) -> None:
     assert isinstance(ask(RULE, resource(8 + minutes / 60)), str) is found

@@ -5,7 +5,7 @@ import pytest
 from cbr_auditor.cbr.records import ReplicationRecord
 from cbr_auditor.rule import Unknown
 from tests.fakes import NOW
-from tests.rules.inventory import ask
+from tests.rules.inventory import VAULT_ID, ask, make_vault
 from tests.rules.siblings import aged, of
 
 RULE = "resource-single-vault"
@@ -41,3 +41,15 @@ def test_where_others_may_exist_unseen_it_is_unknown() -> None:
 def test_a_resource_without_good_backups_is_anothers_business() -> None:
     assert ask(RULE, of()) is None
     assert ask(RULE, of(aged(1, status="error"))) is None
+
+
+def test_copies_from_another_region_are_the_second_place_themselves() -> None:
+    copies = make_vault(billing={"protect_type": "replication"})
+    assert ask(RULE, of(aged(1, vault_id=VAULT_ID), vaults=(copies,))) is None
+    assert isinstance(ask(RULE, of(aged(1, vault_id=VAULT_ID), vaults=(copies, make_vault()))), str)
+
+
+def test_the_vault_has_its_name_where_that_is_known() -> None:
+    assert ask(RULE, of(aged(1, vault_id=VAULT_ID), vaults=(make_vault(),))) == (
+        "its only good backup is in vault vault-prod"
+    )

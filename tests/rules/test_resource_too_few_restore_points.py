@@ -2,9 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from cbr_auditor.rule import Backup, Unknown
+from cbr_auditor.rule import Backup, NoProblem, Unknown
 from tests.fakes import NOW
-from tests.rules.inventory import ask
+from tests.rules.inventory import ask, make_vault, member_row
 from tests.rules.siblings import aged, of
 
 RULE = "resource-too-few-restore-points"
@@ -57,3 +57,12 @@ def test_where_others_may_exist_unseen_it_is_unknown_unless_there_are_enough() -
 
 def test_a_resource_without_backups_is_not_judged() -> None:
     assert ask(RULE, of()) is None
+
+
+def test_one_whose_source_is_gone_is_passed_and_counted() -> None:
+    gone = (make_vault(resources=[member_row(id="r", protect_status="deleted")]),)
+    there = make_vault(resources=[member_row(id="r")])
+    assert isinstance(ask(RULE, of(aged(1), vaults=gone)), NoProblem)
+    assert isinstance(ask(RULE, of(aged(1), vaults=gone, unseen="the rest")), NoProblem)
+    for vaults in ((there,), (*gone, there), ()):
+        assert isinstance(ask(RULE, of(aged(1), vaults=vaults)), str)
