@@ -38,7 +38,10 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Service:
-    """One service at its endpoint; `setting` is the variable that holds it."""
+    """One service at its endpoint; `setting` is the variable that holds it.
+
+    An answer may be silent for `timeout` seconds and have `largest` bytes.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Service:
         ca_file: str | None = None,
         patience: Patience = PATIENT,
         timeout: float = _TIMEOUT,
+        largest: int = _LARGEST_BODY,
     ) -> None:
         self.host = urlsplit(endpoint).hostname or endpoint
         self._base = endpoint.rstrip("/")
@@ -57,6 +61,7 @@ class Service:
         self._ca_file = ca_file
         self._patience = patience
         self._timeout = timeout
+        self._largest = largest
 
     def ask(
         self,
@@ -122,9 +127,9 @@ class Service:
         body = b""
         while chunk := response.raw.read1(2**16, decode_content=False):
             body += chunk
-            if len(body) > _LARGEST_BODY:
+            if len(body) > self._largest:
                 raise AnswerError(
-                    f"{self.host} sent more than {_LARGEST_BODY // 2**20} MiB in one answer", passing=False
+                    f"{self.host} sent more than {self._largest // 2**20} MiB in one answer", passing=False
                 )
             self._deadline.check()
         return body

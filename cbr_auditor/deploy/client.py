@@ -22,6 +22,7 @@ Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 _ONCE = Patience(tries=1, seconds=0.0)
 _UPLOAD = 120.0  # seconds that an answer may be silent: the code is unpacked before there is one
+_LARGEST = 96 * 2**20  # bytes; an answer may repeat the code that was sent, in base64
 _PAGE = 100
 
 
@@ -177,7 +178,15 @@ class FunctionGraph:
 
 
 def _service(endpoint: str, deadline: Deadline, ca_file: str | None, patience: Patience) -> Service:
-    return Service(endpoint, deadline, setting="provider.endpoint", ca_file=ca_file, patience=patience, timeout=_UPLOAD)
+    return Service(
+        endpoint,
+        deadline,
+        setting="provider.endpoint",
+        ca_file=ca_file,
+        patience=patience,
+        timeout=_UPLOAD,
+        largest=_LARGEST,
+    )
 
 
 def _code(code: Code) -> dict[str, Any]:

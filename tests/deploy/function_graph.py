@@ -92,7 +92,7 @@ class FunctionGraphApi(Api):
         check(body, bodies.CODE)
         config = self._editable(*self._find(groups[0]))
         self._take_code(config, body)
-        return Answer(200, self._shown(config["func_name"], config))
+        return Answer(200, {**self._shown(config["func_name"], config), "func_code": body["func_code"]})
 
     def _put_config(self, groups: Any, _: Any, body: Any) -> Answer:
         check(body, bodies.CONFIG)

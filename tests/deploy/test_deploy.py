@@ -273,6 +273,15 @@ def test_old_versions_make_room_but_never_the_one_in_use(api: FunctionGraphApi, 
     assert oldest in deployed(api).versions
 
 
+def test_a_large_zip_is_deployed_though_the_answer_repeats_it(
+    api: FunctionGraphApi, project: Project, run: Run
+) -> None:
+    run("deploy", "--yes")
+    write_zip(project.zip, extra="x" * 3_000_000)
+    assert run("deploy", "--yes")[0] == 0
+    assert deployed(api).latest["code_size"] > 3_000_000
+
+
 def test_a_digest_that_is_not_ours_is_said_and_does_no_harm(api: FunctionGraphApi, project: Project, run: Run) -> None:
     api.digest = lambda _: "ab" * 64
     run("deploy", "--yes")

@@ -19,7 +19,7 @@ from tests.fakes import PROJECT, FakeClock
 def zipped() -> str:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("handler.py", "")
+        archive.writestr(zipfile.ZipInfo("handler.py"), "")
     return base64.b64encode(buffer.getvalue()).decode()
 
 
