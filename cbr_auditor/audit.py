@@ -16,7 +16,6 @@ from cbr_auditor.cbr.query import Filters, hides_resources, hides_siblings, narr
 from cbr_auditor.cbr.tasks import KEPT, failure_reasons
 from cbr_auditor.errors import ListingError
 from cbr_auditor.judge import Judge, ServerDisks
-from cbr_auditor.memory import share_one_arena
 from cbr_auditor.override import Override
 from cbr_auditor.plan import Plans
 from cbr_auditor.recorder import CRASHES, Recorder, Tally
@@ -27,8 +26,6 @@ from cbr_auditor.subject import Target
 from cbr_auditor.text import one_line
 from cbr_auditor.vault_judge import judge_inventory, judge_target, leave_undecided, take_inventory
 from cbr_auditor.waiver import Waivers
-
-_MANY = 20_000  # backups, from which on memory may become short
 
 
 class TargetPlan(msgspec.Struct, frozen=True):
@@ -192,8 +189,6 @@ def _audit_target(
         )
         listing = Listing(lambda offset: client.list_page(offset, target.filters), in_flight=in_flight)
         for backups in listing.backups():
-            if listing.state.listed == len(backups) and (listing.state.reported_count or 0) > _MANY:
-                share_one_arena()  # after the first page, before the threads that fetch the others
             judge.take(backups)
         resources = len(judge.resources)
         hidden = hides_resources(target.filters)
