@@ -37,6 +37,8 @@ class Deployment:
     provider: Provider
     function: Function
     artifact: Path
+    empty: frozenset[str] = frozenset()
+    """Variables, and `onFailure`, that are described, but with an empty value: what they come from is not set here."""
 
     def urn(self, project_id: str) -> str:
         """The function's URN without a version (API, "Function Model")."""
@@ -67,6 +69,7 @@ def load_deployment(file: str, environ: Mapping[str, str] | None = None) -> Depl
     document = _parse(file, place)
     if file != "-":
         document = resolve(document, environ, f"{place}, ")
+    empty = _empty(document)
     document = _without_empty(document)
     for key in document:
         if key not in _READ | _LEFT_TO_SERVERLESS:
@@ -77,7 +80,7 @@ def load_deployment(file: str, environ: Mapping[str, str] | None = None) -> Depl
     if not isinstance(artifact, str):
         raise SettingsError(f"{place}: package.artifact is not set", "Name the zip that `cbr-auditor package` built.")
     folder = Path() if file == "-" else Path(file).parent
-    return Deployment(provider, function, folder / artifact)
+    return Deployment(provider, function, folder / artifact, empty)
 
 
 def _parse(file: str, place: str) -> dict[str, Any]:
@@ -131,6 +134,19 @@ def _without_empty(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_empty(item) for key, item in value.items() if item is not None and item != ""}
     return [_without_empty(item) for item in value] if isinstance(value, list) else value
+
+
+def _empty(document: dict[str, Any]) -> frozenset[str]:
+    """The names that have an empty value in the function's table or its variables."""
+    functions = document.get("functions")
+    tables = [table for table in functions.values() if isinstance(table, dict)] if isinstance(functions, dict) else []
+    held = [
+        group
+        for table in tables
+        for group in (table, table.get("environment"), table.get("encrypted"))
+        if isinstance(group, dict)
+    ]
+    return frozenset(str(name) for group in held for name, value in group.items() if value in ("", None))
 
 
 def _provider(document: dict[str, Any], place: str) -> Provider:

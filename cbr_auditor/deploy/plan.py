@@ -20,6 +20,7 @@ from cbr_auditor.deploy.wanted import (
     code_differences,
     config_body,
     config_differences,
+    held_by,
     instance_differences,
     only_unreadable,
 )
@@ -56,11 +57,21 @@ class Planner:
 
     def steps(self) -> list[Step]:
         """All steps in their order, those without anything to do among them. Raises `SettingsError`."""
+        self._refuse_forgotten()
         steps = list(self._function_steps())
         if self._function.alias:
             steps += self._version_steps(self._function.alias)
         steps += self._timer_steps()
         return steps
+
+    def _refuse_forgotten(self) -> None:
+        """Refuse to take away what the function has and the description names, but has no value for in this shell."""
+        there = set(held_by(self._state.latest or {}, self._state.latest_async))
+        if forgotten := sorted(there & self._deployment.empty):
+            raise SettingsError(
+                f"{', '.join(forgotten)}: the function has a value, and here it is empty",
+                "Set what it comes from in the environment; to take it away, delete its line in the description.",
+            )
 
     def _function_steps(self) -> Iterator[Step]:
         subject = f"function {self._function.name}"

@@ -85,6 +85,14 @@ def config_differences(deployment: Deployment, shown: Mapping[str, Any]) -> list
     return lines
 
 
+def held_by(shown: Mapping[str, Any], asynchronous: Mapping[str, Any] | None) -> Iterator[str]:
+    """The names of the variables that a function has, and `onFailure` where it has that."""
+    yield from variables_of(shown.get("user_data"))
+    yield from variables_of(shown.get("encrypted_user_data"))
+    if _topic(asynchronous or {}):
+        yield "onFailure"
+
+
 def only_unreadable(lines: list[str]) -> bool:
     """Whether all that differs are secrets of which nobody can tell."""
     return bool(lines) and all(line.endswith(UNREADABLE) for line in lines)

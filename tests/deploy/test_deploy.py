@@ -99,7 +99,7 @@ def test_new_code_is_sent_and_published_and_nothing_else_is_touched(
         ("logs: true", "logs: false", "logs: kept → not kept"),
         ("alias: live", "alias: live\n    maxInstances: 2", "maxInstances: 1 → 2"),
         ("alias: live", "alias: live\n    retries: 1", "retries: 0 → 1"),
-        ("onFailure: ${env:FAILURE_TOPIC, ''}", "onFailure: ''", f"onFailure: {TOPIC} → none"),
+        ("onFailure: ${env:FAILURE_TOPIC, ''}", "", f"onFailure: {TOPIC} → none"),
         ("AUDITOR_REGION: ${env:AUDITOR_REGION, 'eu-de'}", "AUDITOR_REGION: eu-nl", "AUDITOR_REGION: eu-de → eu-nl"),
         ("    encrypted:", "      AUDITOR_FAIL_ON: low\n    encrypted:", "AUDITOR_FAIL_ON: none → low"),
         ("AUDITOR_REGION: ${env:AUDITOR_REGION, 'eu-de'}", "OTHER: x", "AUDITOR_REGION: removed"),
@@ -200,12 +200,33 @@ def test_secrets_are_encrypted_set_again_and_never_shown(
     assert not [text for text in (*texts, out, err) if CANARY in text]
 
 
+@pytest.mark.parametrize(
+    ("variable", "name"),
+    [
+        ("AUDITOR_SMTP_PASSWORD", "AUDITOR_SMTP_PASSWORD"),
+        ("AUDITOR_MAIL_TO", "AUDITOR_MAIL_TO"),
+        ("FAILURE_TOPIC", "onFailure"),
+    ],
+)
+def test_what_this_shell_has_forgotten_is_not_taken_away(
+    api: FunctionGraphApi, project: Project, run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, name: str
+) -> None:
+    if variable != "FAILURE_TOPIC":
+        monkeypatch.setenv(variable, "a value")
+    run("deploy", "--yes")
+    monkeypatch.delenv(variable)
+    before = len(api.changes())
+    status, _, err = run("deploy", "--yes")
+    assert (status, len(api.changes())) == (2, before)
+    assert f"{name}: the function has a value, and here it is empty" in err
+
+
 def test_a_secret_that_is_no_longer_described_is_removed(
     api: FunctionGraphApi, project: Project, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUDITOR_SMTP_PASSWORD", CANARY)
     run("deploy", "--yes")
-    monkeypatch.delenv("AUDITOR_SMTP_PASSWORD")
+    project.change("      AUDITOR_SMTP_PASSWORD: ${env:AUDITOR_SMTP_PASSWORD, ''}\n", "")
     assert "AUDITOR_SMTP_PASSWORD, encrypted: removed" in run("deploy", "--yes")[1]
     assert deployed(api).latest["encrypted_user_data"] == "{}"
 
