@@ -93,7 +93,7 @@ def tenant() -> Tenant:
     return tenant_of(SCENARIOS, PROJECT)
 
 
-def test_the_tenant_has_about_150_records_most_of_them_backups_and_every_rule_an_example(tenant: Tenant) -> None:
+def test_the_tenant_has_more_than_150_records_most_of_them_backups_and_every_rule_an_example(tenant: Tenant) -> None:
     assert len(tenant.backups) > tenant.records / 2
     assert tenant.records > 150
     named_in = {rule for scenario in SCENARIOS for key in OUTCOMES for rule in scenario.get(key, {})}
