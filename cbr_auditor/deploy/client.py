@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 
 from cbr_auditor.clock import Deadline
 from cbr_auditor.cloud.service import Reply, Service
-from cbr_auditor.deploy.deployment import Code
+from cbr_auditor.deploy.artifact import Code
 from cbr_auditor.deploy.refusal import refusal
 from cbr_auditor.errors import DeployError, ListingError
 from cbr_auditor.http_retry import PATIENT, Patience

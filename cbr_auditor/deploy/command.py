@@ -9,8 +9,9 @@ from cbr_auditor.clock import Clock, SystemClock
 from cbr_auditor.deploy.connection import connect, log_service
 from cbr_auditor.deploy.deployment import load_deployment
 from cbr_auditor.deploy.logs import read_log
-from cbr_auditor.deploy.plan import Planner, Step
+from cbr_auditor.deploy.plan import Planner
 from cbr_auditor.deploy.state import read_state
+from cbr_auditor.deploy.step import Step
 from cbr_auditor.deploy.withdrawal import remove_steps, rollback_steps
 from cbr_auditor.errors import DeployError, SettingsError
 from cbr_auditor.text import one_line

@@ -1,11 +1,8 @@
 """Reads serverless.yml, and the zip that it names; whatever is wrong with them is said before any request."""
 
-import hashlib
 import json
 import os
-import re
 import sys
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from cbr_auditor.deploy.artifact import Code, read_zip
 from cbr_auditor.deploy.description import Event, Function, Logs, Provider, Timer, Vpc
 from cbr_auditor.deploy.variables import resolve
 from cbr_auditor.errors import SettingsError
@@ -23,7 +21,6 @@ from cbr_auditor.text import one_line
 T = TypeVar("T", bound=BaseModel)
 
 PROVIDER = "functiongraph"
-LARGEST_ZIP = 50 * 2**20  # bytes; error FSS.1071
 # Serverless's own keys, which say nothing about the function.
 _LEFT_TO_SERVERLESS = {"configValidationMode", "custom", "frameworkVersion", "params", "plugins", "useDotenv"}
 _READ = {"functions", "package", "provider", "service"}
@@ -44,22 +41,9 @@ class Deployment:
         """The function's URN without a version (API, "Function Model")."""
         return f"urn:fss:{self.provider.region}:{project_id}:function:default:{self.function.name}"
 
-    def code(self) -> "Code":
+    def code(self) -> Code:
         """The zip. Raises `SettingsError` where it is none that the function can run."""
-        return _read_zip(self.artifact, self.provider.runtime, self.function.handler)
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """The bytes of a zip, and how FunctionGraph names them."""
-
-    name: str
-    content: bytes
-
-    @property
-    def digest(self) -> str:
-        """SHA-512 in hexadecimal, as the API's `digest`."""
-        return hashlib.sha512(self.content).hexdigest()
+        return read_zip(self.artifact, self.provider.runtime, self.function.handler)
 
 
 def load_deployment(file: str, environ: Mapping[str, str] | None = None) -> Deployment:
@@ -195,28 +179,6 @@ def _sentence(error: Any, place: str) -> str:
     message = error["msg"]
     ours = message.removeprefix("Value error, ")
     return f"{where} is not valid: {ours if ours != message else message[:1].lower() + message[1:]}"
-
-
-def _read_zip(path: Path, runtime: str, handler: str) -> Code:
-    minor = runtime.removeprefix("Python")
-    build = f"Build it: cbr-auditor package --runtime {minor}"
-    try:
-        content = path.read_bytes()
-        with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-    except (OSError, zipfile.BadZipFile) as problem:
-        why = problem.strerror if isinstance(problem, OSError) else "it is no zip"
-        raise SettingsError(f"package.artifact {path} cannot be read: {why}", build) from None
-    if len(content) > LARGEST_ZIP:
-        raise SettingsError(f"{path} has {len(content) / 2**20:.1f} MB, more than FunctionGraph takes (50 MB)", build)
-    module = f"{handler.partition('.')[0]}.py"
-    if module not in names:
-        raise SettingsError(f"{path} has no {module}, which the handler {handler} needs", build)
-    tags = {tag for name in names if name.endswith(".so") for tag in re.findall(r"\.cpython-(3)(\d+)-", name)}
-    if tags and minor not in {".".join(tag) for tag in tags}:
-        built = ", ".join(sorted(".".join(tag) for tag in tags))
-        raise SettingsError(f"{path} is built for Python {built}, and the function runs {runtime}", build)
-    return Code(path.name, content)
 
 
 def is_secret(name: str) -> bool:

@@ -4,16 +4,16 @@ So whatever fails on the way, the timers go on calling the version that they cal
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from cbr_auditor import __version__
+from cbr_auditor.deploy.artifact import Code
 from cbr_auditor.deploy.client import FunctionGraph
-from cbr_auditor.deploy.deployment import Code, Deployment
-from cbr_auditor.deploy.description import Timer
-from cbr_auditor.deploy.schedule import schedule_type
-from cbr_auditor.deploy.state import LATEST, BoundTimer, State, at
+from cbr_auditor.deploy.deployment import Deployment
+from cbr_auditor.deploy.state import LATEST, State, at
+from cbr_auditor.deploy.step import Step
+from cbr_auditor.deploy.timers import timer_steps
 from cbr_auditor.deploy.wanted import (
     async_body,
     async_differences,
@@ -29,18 +29,6 @@ from cbr_auditor.text import one_line
 
 KEPT_VERSIONS = 10  # FunctionGraph keeps 20 at most
 _NOTHING_NEW = "FSS.1016"  # nothing changed since the last publication
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that a deployment does, or finds done."""
-
-    subject: str
-    action: str
-    """create, change, set again, replace, delete, publish, move, or unchanged."""
-    details: tuple[str, ...] = ()
-    run: Callable[[], str | None] | None = None
-    """Does it; gives what else there is to say, if anything."""
 
 
 class Planner:
@@ -61,7 +49,8 @@ class Planner:
         steps = list(self._function_steps())
         if self._function.alias:
             steps += self._version_steps(self._function.alias)
-        steps += self._timer_steps()
+        place = at(self._urn, f"!{self._function.alias}" if self._function.alias else LATEST)
+        steps += timer_steps(self._graph, place, self._function.timers, self._state.timers)
         return steps
 
     def _refuse_forgotten(self) -> None:
@@ -131,44 +120,6 @@ class Planner:
             urn = at(self._urn, version)
             yield Step(f"version {one_line(version, 64)}", "delete", (reason,), _deletion(self._graph, urn))
 
-    def _timer_steps(self) -> Iterator[Step]:
-        """Timers by name: one that differs is replaced, one that is not described is deleted, for it would mail too."""
-        place = at(self._urn, f"!{self._function.alias}" if self._function.alias else LATEST)
-        left = list(self._state.timers)
-        for timer in self._function.timers:
-            same = [bound for bound in left if bound.name == timer.name]
-            left = [bound for bound in left if bound.name != timer.name]
-            yield self._timer_step(timer, place, same)
-        for bound in left:
-            details = (f"{one_line(bound.schedule, 80)}, which the description does not have",)
-            yield Step(f"timer {one_line(bound.name, 64)}", "delete", details, self._removal(bound))
-
-    def _timer_step(self, timer: Timer, place: str, same: Sequence[BoundTimer]) -> Step:
-        subject, status = f"timer {timer.name}", "ACTIVE" if timer.enabled else "DISABLED"
-        graph = self._graph
-        if not same:
-            state = "" if timer.enabled else ", switched off"
-            return Step(subject, "create", (timer.schedule + state,), lambda: self._bind(timer, place))
-        bound = same[0]
-        if len(same) > 1 or bound.urn != place or not _fires_alike(bound, timer):
-            where = (
-                () if bound.urn == place else (f"bound to {bound.urn.rpartition(':')[2]} → {place.rpartition(':')[2]}",)
-            )
-            return Step(
-                subject,
-                "replace",
-                (f"{one_line(bound.schedule, 80)} → {timer.schedule}", *where),
-                lambda: self._replace(same, timer, place),
-            )
-        if bound.status != status:
-            return Step(
-                subject,
-                "change",
-                (f"status: {one_line(bound.status, 20)} → {status}",),
-                lambda: graph.put_trigger_status(bound.urn, bound.ident, status),
-            )
-        return Step(subject, "unchanged", (timer.schedule,))
-
     def _create(self) -> None:
         body = {**config_body(self._deployment), "package": "default", "type": "v2"}
         self._graph.create(body, self._code)
@@ -207,33 +158,6 @@ class Planner:
         elif self._state.live_version != self._version:
             self._graph.move_alias(self._urn, alias, self._version)
 
-    def _bind(self, timer: Timer, place: str) -> None:
-        data = {
-            "name": timer.name,
-            "schedule_type": schedule_type(timer.schedule),
-            "schedule": timer.schedule,
-            "user_event": timer.user_event,
-        }
-        status = "ACTIVE" if timer.enabled else "DISABLED"
-        self._graph.create_trigger(place, {"trigger_type_code": "TIMER", "trigger_status": status, "event_data": data})
-
-    def _replace(self, old: Sequence[BoundTimer], timer: Timer, place: str) -> None:
-        """Delete, then create: the API can change a timer's status alone, and refuses a name that is taken."""
-        for bound in old:
-            self._graph.delete_trigger(bound.urn, "TIMER", bound.ident)
-        try:
-            self._bind(timer, place)
-        except DeployError as problem:
-            raise DeployError(
-                f"the timer {timer.name} was deleted and could not be created anew, so NOTHING RUNS THE AUDIT: "
-                f"{problem.what}",
-                problem.mend,
-                problem.code,
-            ) from None
-
-    def _removal(self, bound: BoundTimer) -> Callable[[], None]:
-        return lambda: self._graph.delete_trigger(bound.urn, "TIMER", bound.ident)
-
 
 def _new_name(now: datetime, taken: Sequence[str]) -> str:
     """A version's name, as FunctionGraph makes them from the time where it is not told."""
@@ -250,11 +174,3 @@ def _compared(subject: str, lines: list[str], run: Callable[[], str | None]) -> 
 
 def _deletion(graph: FunctionGraph, urn: str) -> Callable[[], None]:
     return lambda: graph.delete(urn)
-
-
-def _fires_alike(bound: BoundTimer, timer: Timer) -> bool:
-    return (bound.schedule_type, bound.schedule, bound.user_event) == (
-        schedule_type(timer.schedule),
-        timer.schedule,
-        timer.user_event,
-    )

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cbr_auditor.deploy.deployment import Code, Deployment, is_secret
+from cbr_auditor.deploy.artifact import Code
+from cbr_auditor.deploy.deployment import Deployment, is_secret
 from cbr_auditor.deploy.description import Logs
 from cbr_auditor.deploy.state import variables_of
 from cbr_auditor.text import one_line

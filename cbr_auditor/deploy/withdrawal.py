@@ -1,11 +1,10 @@
 """The steps back: to an earlier version, and to no function at all."""
 
-from collections.abc import Callable
-
 from cbr_auditor.deploy.client import FunctionGraph
 from cbr_auditor.deploy.deployment import Deployment
-from cbr_auditor.deploy.plan import Step
-from cbr_auditor.deploy.state import BoundTimer, State
+from cbr_auditor.deploy.state import State
+from cbr_auditor.deploy.step import Step
+from cbr_auditor.deploy.timers import deletion
 from cbr_auditor.errors import SettingsError
 from cbr_auditor.suggestion import did_you_mean
 from cbr_auditor.text import one_line
@@ -48,12 +47,8 @@ def remove_steps(deployment: Deployment, graph: FunctionGraph, urn: str, state: 
     if state.latest is None:
         return []
     steps = [
-        Step(f"timer {one_line(bound.name, 64)}", "delete", (one_line(bound.schedule, 80),), _removal(graph, bound))
+        Step(f"timer {one_line(bound.name, 64)}", "delete", (one_line(bound.schedule, 80),), deletion(graph, bound))
         for bound in state.timers
     ]
     versions = f"with {len(state.versions)} versions and all that is bound to them"
     return [*steps, Step(f"function {deployment.function.name}", "delete", (versions,), lambda: graph.delete(urn))]
-
-
-def _removal(graph: FunctionGraph, bound: BoundTimer) -> Callable[[], None]:
-    return lambda: graph.delete_trigger(bound.urn, "TIMER", bound.ident)

@@ -165,7 +165,7 @@ def test_a_file_that_is_no_zip_is_refused(project: Project, run: Run) -> None:
 def test_a_zip_larger_than_the_api_takes_is_refused(
     project: Project, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cbr_auditor.deploy.deployment.LARGEST_ZIP", 100)
+    monkeypatch.setattr("cbr_auditor.deploy.artifact.LARGEST_ZIP", 100)
     assert "more than FunctionGraph takes (50 MB)" in run("deploy", "--yes")[2]
 
 
