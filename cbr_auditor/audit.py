@@ -16,6 +16,7 @@ from cbr_auditor.cbr.query import Filters, hides_resources, hides_siblings, narr
 from cbr_auditor.cbr.tasks import KEPT, failure_reasons
 from cbr_auditor.errors import ListingError
 from cbr_auditor.judge import Judge, ServerDisks
+from cbr_auditor.memory import share_one_arena
 from cbr_auditor.override import Override
 from cbr_auditor.plan import Plans
 from cbr_auditor.recorder import CRASHES, Recorder, Tally
@@ -26,6 +27,8 @@ from cbr_auditor.subject import Target
 from cbr_auditor.text import one_line
 from cbr_auditor.vault_judge import judge_inventory, judge_target, leave_undecided, take_inventory
 from cbr_auditor.waiver import Waivers
+
+_MANY = 20_000  # backups, from which on memory may become short
 
 
 class TargetPlan(msgspec.Struct, frozen=True):
@@ -189,6 +192,8 @@ def _audit_target(
         )
         listing = Listing(lambda offset: client.list_page(offset, target.filters), in_flight=in_flight)
         for backups in listing.backups():
+            if listing.state.listed == len(backups) and (listing.state.reported_count or 0) > _MANY:
+                share_one_arena()  # after the first page, before the threads that fetch the others
             judge.take(backups)
         resources = len(judge.resources)
         hidden = hides_resources(target.filters)
@@ -239,10 +244,6 @@ def _coverage(target: TargetPlan, seen: _Seen) -> TargetCoverage:
     state = seen.state
     problems = [str(state.broken)] if state.broken is not None else []
     problems += state.problems
-    if state.broken is not None and state.reported_count is not None:
-        missing = state.reported_count - state.listed - state.unreadable
-        if missing > 0:
-            problems.append(f"About {missing} of {state.reported_count} backups were not seen.")
     problems += [
         f"Row {row.position} of the list could not be read: {row.reason}." for row in state.unreadable_examples
     ]

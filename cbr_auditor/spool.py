@@ -21,9 +21,9 @@ Order = tuple[int, bool, float, str, str]
 Waiting = tuple[int, int, Backup]
 """The rules that must be asked again and what they need, as bit masks, and the backup."""
 
-_RUN = 8_000  # findings that are sorted in memory at once
-_PLAIN_RUNS = 12  # of these, which are not compressed: about 65 MB, for /tmp has 512 in the function
-_BLOCK = 200  # records that are read back at once
+_RUN = 4_000  # findings that are sorted in memory at once
+_PLAIN_RUNS = 24  # of these, which are not compressed: about 65 MB, for /tmp has 512 in the function
+_BLOCK = 100  # records that are read back at once
 
 
 class _Blocks(Generic[T]):
