@@ -19,7 +19,7 @@ test: .venv/.dev chromium lint
 	$(RUN)/pytest -q
 
 test-slow: .venv/.dev chromium tests/npm/node_modules/.installed tests/deploy/npm/node_modules/.installed \
-		tests/package/.prepared/.installed tests/terraform/.prepared/.installed
+		tests/package/.prepared/.installed tests/terraform/.prepared/.installed tests/schedulers/.prepared/.installed
 	$(RUN)/pytest -q -rs -m slow
 
 package: .venv/.runtime
@@ -98,6 +98,13 @@ tests/terraform/.prepared/.installed: tests/terraform/providers.lock tests/terra
 	cd tests/terraform/npm && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+# Judges of the container file, the Kubernetes manifest and the pipelines; apart, for they are large.
+tests/schedulers/.prepared/.installed: tests/schedulers/tools.lock | .venv/.dev
+	@rm -rf $(@D)
+	@$(RUN)/pip install -q --disable-pip-version-check --no-compile --no-deps --require-hashes --only-binary :all: \
+		--target $(@D) -r tests/schedulers/tools.lock
+	@touch $@
+
 clean:
 	rm -rf .venv out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/npm/node_modules tests/package/.prepared \
-		tests/deploy/npm/node_modules tests/terraform/npm/node_modules tests/terraform/.prepared
+		tests/deploy/npm/node_modules tests/terraform/npm/node_modules tests/terraform/.prepared tests/schedulers/.prepared
