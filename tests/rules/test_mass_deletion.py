@@ -41,6 +41,7 @@ def test_backups_that_go_with_a_vault_or_a_resource_count() -> None:
         "1 one by one, 8 with their vaults, 3 with their resources"
     )
     assert judge(vault(9)) is None
+    assert judge(vault(9, failed=None)) is None
     assert isinstance(judge(vault(10)), str)
 
 
@@ -73,6 +74,7 @@ def test_tasks_of_other_kinds_do_not_count(kind: str) -> None:
 def test_what_ended_before_the_hours_does_not_count() -> None:
     assert judge(*deletions(10, hours=24.2)) is None
     assert isinstance(judge(*deletions(10, hours=24.1)), str)
+    assert isinstance(judge(*deletions(10, hours=24, minutes=0)), str)
     assert isinstance(judge(*deletions(10, hours=24.2), hours=25), str)
 
 
@@ -88,6 +90,7 @@ def test_backups_moves_the_boundary() -> None:
 def test_what_a_policy_cleans_up_is_counted_as_no_problem() -> None:
     cleaned = deletions(40, policy_id="b3f1")
     assert judge(*cleaned) == NoProblem("a policy asked for the deletions")
+    assert judge(*cleaned[:10]) == NoProblem("a policy asked for the deletions")
     assert judge(*cleaned[:9]) is None
     assert isinstance(judge(*cleaned, *deletions(10)), str)
 
@@ -98,14 +101,16 @@ def test_a_vault_that_goes_counts_though_its_task_names_a_policy() -> None:
 
 @pytest.mark.parametrize("total", [*ODD[:5], ABSENT])
 def test_a_vault_of_unknown_contents_is_unknown(total: Any) -> None:
-    assert isinstance(judge(vault(total)), Unknown)
-    assert isinstance(judge(removal(total)), Unknown)
+    unknown = Unknown("total_count of a task that deletes a vault, or takes resources out of one")
+    assert judge(vault(total)) == unknown
+    assert judge(removal(total), *deletions(9)) == unknown
     assert isinstance(judge(vault(total), *deletions(10)), str)
 
 
 @pytest.mark.parametrize("status", [None, ABSENT, "melted", "timeout"])
 def test_deletions_that_may_not_have_happened_are_unknown_where_they_matter(status: Any) -> None:
-    assert isinstance(judge(*deletions(10, status=status)), Unknown)
+    outcome = judge(*deletions(10, status=status))
+    assert outcome == Unknown("operation_type and an end of tasks that may have deleted backups")
     assert judge(*deletions(9, status=status)) is None
 
 

@@ -39,6 +39,8 @@ def test_what_ended_before_the_days_is_not_judged() -> None:
     task = make_task(hours=31 * 24, minutes=900, operation_type="restore")
     assert ask("restore-slow", task) is None
     assert isinstance(ask("restore-slow", task, days=31), str)
+    assert isinstance(ask("restore-slow", make_task(30 * 24 + 15, 900, operation_type="restore")), str)
+    assert ask("restore-slow", make_task(30 * 24 + 15.1, 900, operation_type="restore")) is None
 
 
 @pytest.mark.parametrize("key", ["started_at", "ended_at"])

@@ -1,10 +1,12 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from cbr_auditor.rule import NoProblem, Outcome, Task, Unknown
+from tests.fakes import NOW
 from tests.rules.inventory import ABSENT, ask
-from tests.rules.tasks import ODD, TIMES, make_target, make_task
+from tests.rules.tasks import ODD, TIMES, make_target, make_task, wire
 
 
 def judge(*tasks: Task, unseen: str | None = None, **options: Any) -> Outcome:
@@ -29,6 +31,8 @@ def test_one_that_is_longer_ago_is_not() -> None:
     assert judge(restore(91)) == "no restore succeeded in the last 90 days"
     assert judge(restore(20), days=14) == "no restore succeeded in the last 14 days"
     assert judge(restore(20), days=20) is None
+    assert judge(restore(20, ended_at=wire(NOW - timedelta(days=20))), days=20) is None
+    assert isinstance(judge(restore(20, ended_at=wire(NOW - timedelta(days=20, seconds=1))), days=20), str)
 
 
 @pytest.mark.parametrize("status", ["failed", "timeout", "skipped", "running", "waiting", "melted"])
@@ -52,7 +56,8 @@ def test_a_task_of_another_kind_is_not(kind: str) -> None:
     ],
 )
 def test_a_task_that_may_be_one_makes_it_unknown(changes: dict[str, Any]) -> None:
-    assert isinstance(judge(restore(1, **changes)), Unknown)
+    outcome = judge(restore(1, **changes))
+    assert outcome == Unknown("operation_type, status and ended_at of task 4827f2da-b008-4507-ab7d-42d0df5ed912")
     assert judge(restore(1, **changes), restore(2)) is None
 
 

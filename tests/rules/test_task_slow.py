@@ -9,6 +9,9 @@ from tests.rules.tasks import ODD, make_task
 
 def test_a_backup_that_took_more_than_three_times_as_long_as_usual_is_found() -> None:
     assert ask("task-slow", make_task(minutes=31, usual=10)) == "the backup took 31 minutes, usually it takes 10"
+    assert ask("task-slow", make_task(hours=9, minutes=400, usual=120)) == (
+        "the backup took 400 minutes, usually it takes 120"
+    )
 
 
 @pytest.mark.parametrize("minutes", [1, 10, 30])
