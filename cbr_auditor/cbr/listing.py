@@ -5,7 +5,7 @@ page was read. Two neighbouring pages that share a row therefore leave nothing b
 deleted before, after or in between; the first page starts at the beginning, and a page with room to spare that brings
 nothing new shows the end. So pages overlap, and a listing whose pages are all linked has every backup that existed
 throughout. Neither `count`, nor a short page, nor an empty one ends it: a server may cap `limit`, and deleted rows
-shift the tail in front of the offset. `count` is a second opinion, compared at the end.
+shift the tail in front of the offset. `count` is a second opinion: where it does not agree, the end is asked for twice.
 """
 
 from collections import deque
@@ -91,14 +91,16 @@ class Listing:
         ids = {row.id for row in page.rows}
         repairs = 0
         standing_still = 0
+        doubted = False
         while True:
             yield self._judged(fresh, offset + len(page.rows) - len(fresh))
             if not page.rows:
                 return
             self._window.append(ids)
             step = max(1, self._page_size - self._overlap())
-            offset += max(1, len(page.rows) - self._overlap())
-            ahead.plan(offset, step, self.state.reported_count or 0)
+            if not doubted:
+                offset += max(1, len(page.rows) - self._overlap())
+                ahead.plan(offset, step, self.state.reported_count or 0)
             page = self._take(ahead, offset)
             ids = {row.id for row in page.rows}
             linked = self._after_link(page, ids)
@@ -116,10 +118,14 @@ class Listing:
                 linked = self._after_link(page, ids)
             fresh = linked
             if fresh:
-                standing_still = 0
+                standing_still, doubted = 0, False
                 continue
-            if len(page.rows) < self._page_size or self._page_size == 1:
+            short = len(page.rows) < self._page_size or self._page_size == 1
+            if short and (doubted or self._is_all()):
                 return
+            doubted = short  # a short page may be less than there is: it is asked for once more
+            if short:
+                continue
             standing_still += 1
             if standing_still > _REMEMBERED:
                 self.state.problems.append(
@@ -135,6 +141,13 @@ class Listing:
             self._counts.add(page.count)
         return page
 
+    def _is_all(self) -> bool:
+        """Whether the end may be believed at once, because the API's own count says so too."""
+        return self._page_size == 1 or self.state.reported_count == self._seen()
+
+    def _seen(self) -> int:
+        return self.state.listed + self.state.unreadable
+
     def _overlap(self) -> int:
         return min(_OVERLAP, self._page_size // 2)
 
@@ -147,7 +160,7 @@ class Listing:
         for seen in self._window:
             known |= ids & seen
         if not known:
-            # Pages of one row cannot overlap: there the order of the offsets is all the proof there is.
+            # Pages of one row cannot overlap, so nothing is proved: it is said at the end.
             return list(page.rows) if self._page_size == 1 else None
         start = next(index for index, row in enumerate(page.rows) if row.id in known)
         fresh = [row for row in page.rows[start:] if row.id not in known]
@@ -169,13 +182,17 @@ class Listing:
             self.state.unreadable_examples.append(Unreadable(position, row.reason))
 
     def _compare_count(self) -> None:
-        state = self.state
-        if self._page_size == 1 and state.listed + state.unreadable > 1 and self._counts != {state.listed}:
+        state, seen = self.state, self._seen()
+        alone = seen == 1 and len(self._counts) < 2
+        if self._page_size == 1 and not alone:
             state.problems.append("The API gives one row at a time, so nobody can tell whether a row was missed.")
-        if not state.ended or state.reported_count is None:
+        if state.reported_count is None:
             return
-        seen = state.listed + state.unreadable
-        if seen < state.reported_count:
+        if not state.ended:
+            if seen < state.reported_count:
+                missing = state.reported_count - seen
+                state.problems.append(f"About {missing} of {state.reported_count} backups were not seen.")
+        elif seen < state.reported_count:
             state.problems.append(
                 f"The API counts {state.reported_count} backups, but its list had {seen}: "
                 f"{state.reported_count - seen} were not seen."

@@ -74,7 +74,7 @@ def test_an_undisturbed_list_is_complete_whatever_the_server_gives_at_once(
     ids, state = listed(project)
     assert ids == [row.id for row in project.rows]
     assert state.listed == rows
-    assert state.ended == (counted or largest_page > 1 or rows <= 1)  # single rows cannot be linked, only counted
+    assert state.ended == (largest_page > 1 or rows <= 1)  # single rows cannot be linked
     assert max(project.asked.count(offset) for offset in project.asked) <= 2
 
 
@@ -89,6 +89,34 @@ def test_single_rows_that_move_are_never_called_complete() -> None:
     ids, state = listed(project, in_flight=1)
     assert len(ids) == 4
     assert not state.ended
+
+
+def test_a_single_row_that_moved_is_never_called_complete() -> None:
+    project = Project(2, largest_page=1)
+
+    def delete(request: int) -> None:
+        if request == 1:
+            project.delete(0)
+
+    project.before = delete
+    ids, state = listed(project, in_flight=1)
+    assert ids == ["00000"]
+    assert not state.ended
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_page_that_was_cut_short_does_not_end_the_list(counted: bool) -> None:
+    project = Project(100)
+    if not counted:
+        project.count = lambda: None
+
+    def cut(request: int) -> None:
+        project.largest_page = 5 if request == 2 else LIMIT  # all five were on the page before
+
+    project.before = cut
+    ids, state = listed(project, in_flight=1)
+    assert ids == [row.id for row in project.rows]
+    assert state.ended
 
 
 def test_pages_are_asked_for_ahead_and_at_most_so_many_at_once() -> None:
@@ -156,6 +184,7 @@ def test_a_server_that_repeats_its_page_for_ever_is_found_out() -> None:
     ids = [backup.id for page in reader.backups() for backup in page]
     assert len(ids) == LIMIT
     assert not reader.state.ended
+    assert reader.state.problems[1] == "About 80 of 100 backups were not seen."
 
 
 def test_a_backup_that_stands_twice_in_a_page_is_judged_once() -> None:
@@ -200,9 +229,10 @@ def test_a_list_that_loses_all_that_was_seen_is_called_disturbed() -> None:
             del project.rows[:60]
 
     project.before = delete
-    _, state = listed(project, in_flight=1)
+    ids, state = listed(project, in_flight=1)
     assert not state.ended
     assert "changed faster" in state.problems[0]
+    assert state.problems[1] == f"About {140 - len(ids)} of 140 backups were not seen."
 
 
 Change = tuple[str, int]
@@ -211,7 +241,7 @@ Change = tuple[str, int]
 @settings(max_examples=400, deadline=None)
 @given(
     rows=st.integers(0, 150),
-    largest_page=st.sampled_from([2, 5, LIMIT]),
+    largest_page=st.sampled_from([1, 2, 5, LIMIT]),
     in_flight=st.sampled_from([1, 4]),
     changes=st.dictionaries(
         st.integers(0, 20),
@@ -224,7 +254,7 @@ def test_a_run_that_says_complete_has_every_backup_that_existed_throughout(
     rows: int, largest_page: int, in_flight: int, changes: dict[int, list[Change]], counted: bool
 ) -> None:
     project = Project(rows, largest_page=largest_page)
-    if not counted:
+    if not counted and largest_page > 1:
         project.count = lambda: None
 
     def change(request: int) -> None:
