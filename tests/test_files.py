@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from cbr_auditor.files import ReportFolder, write_findings
-from cbr_auditor.report import Delivery, Finding
+from cbr_auditor.report import (
+    ClauseResult,
+    Delivery,
+    Finding,
+    FrameworkResult,
+    RuleResult,
+    Summary,
+    TargetCoverage,
+    Trigger,
+    Waived,
+    WaiverState,
+)
 from cbr_auditor.spool import FindingSpool
 from tests.fakes import make_finding, make_report
 
@@ -116,6 +127,27 @@ def test_the_schema_is_itself_valid_and_strict_about_what_is_missing() -> None:
     schema = json.loads(SCHEMA.read_text())
     Draft202012Validator.check_schema(schema)
     assert not Draft202012Validator(schema).is_valid({})
+
+
+def test_the_schema_describes_and_requires_every_key() -> None:
+    schema = json.loads(SCHEMA.read_text())
+    top, finding = schema["properties"], schema["$defs"]["finding"]
+    described = {
+        Trigger: top["trigger"],
+        Summary: top["summary"],
+        TargetCoverage: top["coverage"]["items"],
+        Finding: finding,
+        Waived: finding["properties"]["waiver"],
+        RuleResult: top["rules"]["items"],
+        FrameworkResult: top["frameworks"]["items"],
+        ClauseResult: top["frameworks"]["items"]["properties"]["clauses"]["items"],
+        WaiverState: top["waivers"]["items"],
+        Delivery: top["deliveries"]["items"],
+    }
+    for struct, place in described.items():
+        assert list(struct.__struct_fields__) == list(place["properties"]) == place["required"]
+    assert list(top) == schema["required"]
+    assert set(top) == {*make_report().document(), "findings", "waived"}
 
 
 def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path) -> None:
