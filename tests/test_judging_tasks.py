@@ -9,7 +9,7 @@ import pytest
 
 from cbr_auditor.demo import faults
 from cbr_auditor.demo.endpoint import CbrEndpoint
-from tests.fakes import NOW
+from tests.fakes import NOW, PROJECT
 from tests.rules.tasks import task_row, wire
 from tests.runs import audited, judged, serving
 from tests.test_contract import row
@@ -237,3 +237,18 @@ def test_a_finding_about_a_project_says_so(tmp_path: Path) -> None:
         (finding,) = judged(tmp_path, endpoint, on("mass-deletion"))
     assert (finding.subject, finding.severity.value, finding.backup_id) == ("target", "critical", None)
     assert finding.message.startswith("10 backups were deleted in the last 24 hours")
+
+
+def test_a_test_that_is_recorded_elsewhere_can_be_waived_until_the_next_one_is_due(tmp_path: Path) -> None:
+    waiver = f"""
+        [[waivers]]
+        rule = "restore-test-missing"
+        resource = ["{PROJECT}"]
+        reason = "restored on 2026-10-02, record DR-17"
+        owner = "dr@example.com"
+        expires = 2026-12-31
+    """
+    with serve(row(), tasks=[]) as endpoint:
+        report = audited(tmp_path, endpoint, on("restore-test-missing") + waiver)
+    assert (report["findings"], report["verdict"]) == ([], "pass")
+    assert [finding["rule"] for finding in report["waived"]] == ["restore-test-missing"]
