@@ -47,7 +47,8 @@ def page(rule: Rule, profiles: Mapping[str, Iterable[str]], controls: Controls) 
     actions = permissions(rule)
     lines += [f"Needs {_listed(actions)}." if actions else "Needs no permission.", ""]
     if "Limits" in rule.sections:
-        lines += ["## Limits of the data", "", rule.sections["Limits"], ""]
+        limits = rule.sections["Limits"]
+        lines += ["## Limits of the data", "", f"{limits[:1].upper()}{limits[1:]}", ""]
     if rule.controls:
         clauses = [f"- `{control}` {controls.title(control)}" for control in rule.controls]
         lines += ["## Controls", "", "Supports evidence for:", "", *clauses, ""]
