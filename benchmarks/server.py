@@ -11,6 +11,7 @@ import random
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 PROJECT = "0605767b5780d5762fc5c0118072a564"
@@ -18,6 +19,7 @@ TOKEN = "benchmark"
 _ROUND = 100_000  # records that are rendered once; further ones differ in their ids alone
 _MARK = b"@@@@"  # stands in ids for the number of the round
 _EACH = 30  # backups of one resource
+_MEMBERS = 200  # resources of one vault; CBR takes 256
 
 
 def _records(now: datetime, bad_share: float) -> Iterator[bytes]:
@@ -34,7 +36,7 @@ def _records(now: datetime, bad_share: float) -> Iterator[bytes]:
                 else "d1603440-187d-4516-af25-121250c7cc97",
                 "checkpoint_id": f"{number:08x}-769f-4c04-8806-fd90a59e9b12",
                 "updated_at": _time(created + timedelta(minutes=9)),
-                "vault_id": f"79bd9daa-884f-4f84-b8fe-{resource % 64:012x}",
+                "vault_id": f"79bd9daa-@@@@-4f84-b8fe-{resource // _MEMBERS:012x}",
                 "id": f"{number:08x}-@@@@-4498-8144-dc848d099af5",
                 "resource_az": "eu-de-01",
                 "image_type": "backup",
@@ -71,6 +73,54 @@ def _records(now: datetime, bad_share: float) -> Iterator[bytes]:
         ).encode()
 
 
+def _vaults(total: int) -> Iterator[dict[str, Any]]:
+    """Locked vaults that hold the resources, as `GET /vaults` lists them."""
+    for number in range(-(-total // _ROUND)):
+        resources = -(-min(_ROUND, total - number * _ROUND) // _EACH)
+        for vault in range(-(-resources // _MEMBERS)):
+            members = range(vault * _MEMBERS, min(resources, (vault + 1) * _MEMBERS))
+            yield {
+                "id": f"79bd9daa-{number:04x}-4f84-b8fe-{vault:012x}",
+                "name": f"vault-{number}-{vault}",
+                "locked": True,
+                "smn_notify": True,
+                "tags": [{"key": "owner", "value": "benchmark"}],
+                "resources": [
+                    {
+                        "id": f"{member:08x}-{number:04x}-4ec5-a7b7-b24dabdb4539",
+                        "type": "OS::Nova::Server" if member % 20 == 0 else "OS::Cinder::Volume",
+                        "name": f"{'ecs' if member % 20 == 0 else 'volume'}-{member:05}",
+                        "protect_status": "available",
+                        "size": 40,
+                        "backup_size": 1024,
+                        "backup_count": _EACH,
+                        "extra_info": {},
+                    }
+                    for member in members
+                ],
+                "billing": {
+                    "size": 10_000,
+                    "used": 1024 * len(members),
+                    "status": "available",
+                    "protect_type": "backup",
+                    "object_type": "server",
+                },
+            }
+
+
+def _policy(now: datetime, vaults: list[dict[str, Any]]) -> dict[str, Any]:
+    """The policy that made the backups: daily, at the time of day at which they were made."""
+    return {
+        "id": "f0a6a3ce-90ac-4c3a-a04f-6f0d3c3f2b0d",
+        "name": "daily",
+        "enabled": True,
+        "operation_type": "backup",
+        "operation_definition": {"retention_duration_days": 40, "max_backups": -1},
+        "trigger": {"properties": {"pattern": [f"FREQ=DAILY;INTERVAL=1;BYHOUR={now.hour};BYMINUTE={now.minute}"]}},
+        "associated_vaults": [{"vault_id": vault["id"]} for vault in vaults],
+    }
+
+
 def _time(time: datetime) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.%f")
 
@@ -80,7 +130,11 @@ class Tenant:
 
     def __init__(self, total: int, bad_share: float) -> None:
         self.total = total
-        self._records = list(_records(datetime.now(timezone.utc), bad_share))
+        now = datetime.now(timezone.utc)
+        self._records = list(_records(now, bad_share))
+        vaults = list(_vaults(total))
+        self.vaults = json.dumps({"vaults": vaults, "count": len(vaults)}).encode()
+        self.policies = json.dumps({"policies": [_policy(now, vaults)], "count": 1}).encode()
 
     def page(self, offset: int, limit: int) -> bytes:
         """One answer of GET /backups."""
@@ -118,6 +172,10 @@ async def _answer(tenant: Tenant, latency: float, reader: asyncio.StreamReader, 
             query = parse_qs(target.query)
             if ident == "operation-logs":
                 body = b'{"operation_logs":[],"count":0}'
+            elif ident == "vaults":
+                body = b'{"vaults":[],"count":0}' if "offset" in query else tenant.vaults
+            elif ident == "policies":
+                body = tenant.policies
             elif ident == "backups":
                 body = tenant.page(int(query.get("offset", ["0"])[0]), int(query.get("limit", ["1000"])[0]))
             else:

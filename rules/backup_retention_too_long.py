@@ -14,9 +14,19 @@ reference = "CBR API, Querying All Backups: created_at, expired_at"
 since = "created_at"
 
 
-def candidate(backup: Backup) -> bool:
-    """Keep what ends some day, or does not say when."""
-    return backup.status == "available" and (backup.expired_at is not None or "expired_at" in backup.unreadable)
+def _days(backup: Backup) -> float | None:
+    """For how many days it is kept; None where that cannot be told."""
+    if backup.expired_at is None or backup.created_at is None:
+        return None
+    return (backup.expired_at - backup.created_at).total_seconds() / 86_400
+
+
+def candidate(backup: Backup, max_days: float) -> bool:
+    """Keep what is kept for too long, or does not say, until its siblings are known."""
+    if backup.status != "available" or (backup.expired_at is None and "expired_at" not in backup.unreadable):
+        return False
+    days = _days(backup)
+    return days is None or days > max_days
 
 
 def check(backup: Backup, resource: Resource, *, max_days: float = 400) -> str | Unknown | None:
@@ -26,11 +36,9 @@ def check(backup: Backup, resource: Resource, *, max_days: float = 400) -> str |
     """
     if backup.auto_trigger is not False and resource.newest_available not in {None, backup.id}:
         return None
-    if backup.expired_at is None:
-        return Unknown("expired_at")
-    if backup.created_at is None:
-        return Unknown("created_at")
-    days = (backup.expired_at - backup.created_at).total_seconds() / 86_400
+    days = _days(backup)
+    if days is None:
+        return Unknown("expired_at" if backup.expired_at is None else "created_at")
     if days <= max_days:
         return None
     return f"the backup is kept for {days:.0f} days, more than {max_days:g}"

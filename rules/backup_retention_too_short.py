@@ -22,10 +22,22 @@ controls = (
 reference = "CBR API, Querying All Backups: created_at, expired_at"
 since = "created_at"
 
+_FORGIVEN = 1 / 24  # days
 
-def candidate(backup: Backup) -> bool:
-    """Keep what ends some day, or does not say when."""
-    return backup.status == "available" and (backup.expired_at is not None or "expired_at" in backup.unreadable)
+
+def _days(backup: Backup) -> float | None:
+    """For how many days it is kept; None where that cannot be told."""
+    if backup.expired_at is None or backup.created_at is None:
+        return None
+    return (backup.expired_at - backup.created_at).total_seconds() / 86_400
+
+
+def candidate(backup: Backup, min_days: float) -> bool:
+    """Keep what is kept for too short a time, or does not say, until its siblings are known."""
+    if backup.status != "available" or (backup.expired_at is None and "expired_at" not in backup.unreadable):
+        return False
+    days = _days(backup)
+    return days is None or days + _FORGIVEN < min_days
 
 
 def check(backup: Backup, resource: Resource, *, min_days: float = 30) -> str | Unknown | None:
@@ -36,11 +48,9 @@ def check(backup: Backup, resource: Resource, *, min_days: float = 30) -> str | 
     """
     if backup.auto_trigger is not False and resource.newest_available not in {None, backup.id}:
         return None
-    if backup.expired_at is None:
-        return Unknown("expired_at")
-    if backup.created_at is None:
-        return Unknown("created_at")
-    days = (backup.expired_at - backup.created_at).total_seconds() / 86_400
-    if days + 1 / 24 >= min_days:
+    days = _days(backup)
+    if days is None:
+        return Unknown("expired_at" if backup.expired_at is None else "created_at")
+    if days + _FORGIVEN >= min_days:
         return None
     return f"the backup is kept for {days:.1f} days, less than {min_days:g}"

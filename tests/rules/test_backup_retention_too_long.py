@@ -45,7 +45,9 @@ def test_what_cannot_be_read_is_unknown(judge: Judge) -> None:
 def test_only_what_ends_or_does_not_say_when_waits_for_its_siblings() -> None:
     candidate = load("backup-retention-too-long").candidate
     assert candidate is not None
-    assert candidate(make_backup())
+    assert candidate(kept(401))
+    assert candidate(make_backup(created_at=None))
+    assert not candidate(kept(400))
     assert candidate(make_backup(expired_at=None, unreadable=("expired_at",)))
     assert not candidate(make_backup(expired_at=None))
 

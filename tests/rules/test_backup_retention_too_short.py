@@ -58,7 +58,9 @@ def test_what_cannot_be_read_is_unknown(judge: Judge) -> None:
 def test_what_has_no_end_is_not_too_short() -> None:
     candidate = load("backup-retention-too-short").candidate
     assert candidate is not None
-    assert candidate(make_backup())
+    assert candidate(kept(3))
+    assert candidate(make_backup(created_at=None))
+    assert not candidate(kept(30))
     assert candidate(make_backup(expired_at=None, unreadable=("expired_at",)))
     assert not candidate(make_backup(expired_at=None))
 
