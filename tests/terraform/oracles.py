@@ -31,6 +31,15 @@ def from_cdktf(resource: str) -> Arguments:
     return _from_interface(f"{name}Config", interfaces)
 
 
+def providers() -> dict[str, Arguments]:
+    """What the two providers' own blocks take, from the same two sources."""
+    name = "OpentelekomcloudProviderConfig"
+    text = (_CDKTF / "provider" / "index.d.ts").read_text()
+    (body,) = re.findall(rf"^export interface {name} \{{\n(.*?)^\}}", text, flags=re.DOTALL | re.MULTILINE)
+    huawei = _from_class("ProviderArgs", _classes("provider.py"))
+    return {"opentelekomcloud": _from_interface(name, {name: body}), "huaweicloud": huawei}
+
+
 def attributes(resource: str) -> set[str]:
     """What other resources may read of a resource of the provider opentelekomcloud."""
     text, name = _types(resource)
@@ -89,11 +98,12 @@ def from_pulumi(resource: str) -> Arguments | None:
     return _from_class(name, _classes(package))
 
 
-def _classes(package: str) -> dict[str, ast.arguments]:
+def _classes(place: str) -> dict[str, ast.arguments]:
+    """The constructors of the `…Args` classes in a package, or in a module as `provider.py`."""
     found = {}
     with tarfile.open(_PULUMI) as archive:
         for member in archive.getmembers():
-            if re.search(rf"/pulumi_huaweicloud/{package}/\w+\.py$", member.name):
+            if re.search(rf"/pulumi_huaweicloud/{place}(/\w+\.py)?$", member.name) and member.isfile():
                 file = archive.extractfile(member)
                 assert file
                 for node in ast.walk(ast.parse(file.read())):

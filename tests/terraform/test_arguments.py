@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.terraform.module import MODULES, Arguments, problems, resources
-from tests.terraform.oracles import from_cdktf, from_documentation, from_pulumi
+from tests.terraform.module import MODULES, PROVIDERS, Arguments, named, problems, read, resources
+from tests.terraform.oracles import from_cdktf, from_documentation, from_pulumi, providers
 
 OTC, HUAWEI = (resources(MODULES / name) for name in ("otc", "huaweicloud"))
 OTC.pop(("terraform_data", "timer"))
@@ -34,6 +34,13 @@ def test_pulumis_classes_of_huawei_clouds_provider_know_every_argument_too() -> 
     assert len(known) >= 7
     for key, arguments in known.items():
         assert list(problems(".".join(key), HUAWEI[key], arguments)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cloud", "provider"), PROVIDERS.items())
+def test_the_providers_own_block_has_no_unknown_argument(cloud: str, provider: str) -> None:
+    body = named(read(MODULES / cloud)["provider"])[provider]
+    assert list(problems(provider, body, providers()[provider])) == []
 
 
 def test_both_clouds_get_the_same_resources() -> None:

@@ -12,5 +12,6 @@ terraform {
 # Who deploys comes from the environment: OS_ACCESS_KEY, OS_SECRET_KEY, OS_DOMAIN_NAME and OS_PROJECT_ID, or clouds.yaml.
 # The provider cannot make an agency while tenant_name (OS_PROJECT_NAME) is set: name the project by its id.
 provider "opentelekomcloud" {
+  region   = var.region
   auth_url = coalesce(var.iam_endpoint, "https://iam.${var.region}.otc.t-systems.com/v3")
 }
