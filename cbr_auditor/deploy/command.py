@@ -14,6 +14,7 @@ from cbr_auditor.deploy.state import read_state
 from cbr_auditor.deploy.step import Step
 from cbr_auditor.deploy.withdrawal import remove_steps, rollback_steps
 from cbr_auditor.errors import DeployError, SettingsError
+from cbr_auditor.mask import Mask
 from cbr_auditor.text import one_line
 
 _MARKS = {"create": "+", "publish": "+", "delete": "-", "unchanged": " "}
@@ -68,16 +69,16 @@ def logs(arguments: argparse.Namespace) -> int:
         connection = connect(deployment, clock)
         stream = connection.graph.log_stream(f"{connection.urn}:latest")
         until = clock.now()
+        mask = Mask(connection.secrets)
         lines = 0
         for line in read_log(
             log_service(deployment, connection),
-            connection.graph.project_id,
-            connection.auth,
+            connection,
             stream,
             until - timedelta(hours=arguments.hours),
             until,
         ):
-            print(one_line(line, 10_000))
+            print(one_line(mask.text(line), 10_000))
             lines += 1
     except DeployError as problem:
         return _nothing_done(problem)

@@ -35,6 +35,8 @@ class Connection:
     auth: AuthBase
     deadline: Deadline
     ca_file: str | None
+    secrets: tuple[str, ...]
+    """The function's and the signer's, which must not turn up in any text."""
 
 
 def connect(deployment: Deployment, clock: Clock, environ: Mapping[str, str] | None = None) -> Connection:
@@ -56,16 +58,17 @@ def connect(deployment: Deployment, clock: Clock, environ: Mapping[str, str] | N
     except ListingError as problem:
         raise DeployError(problem.what, problem.mend) from None
     ca_file = str(settings.ca_file) if settings.ca_file else None
+    secrets = (*deployment.function.secret.values(), *getattr(auth, "secrets", ()))
     graph = FunctionGraph(
         endpoint,
         target.project_id,
         auth,
         deadline,
         ca_file=ca_file,
-        secrets=tuple(deployment.function.secret.values()),
+        secrets=secrets,
         patience=_PATIENCE,
     )
-    return Connection(graph, deployment.urn(target.project_id), auth, deadline, ca_file)
+    return Connection(graph, deployment.urn(target.project_id), auth, deadline, ca_file, secrets)
 
 
 def log_service(deployment: Deployment, connection: Connection) -> Service:

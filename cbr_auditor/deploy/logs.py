@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from requests.auth import AuthBase
-
 from cbr_auditor.cloud.service import Service
+from cbr_auditor.deploy.connection import Connection
 from cbr_auditor.errors import DeployError, ListingError
 from cbr_auditor.text import one_line
 
@@ -18,14 +17,14 @@ _PAGE = 500
 
 
 def read_log(
-    service: Service, project_id: str, auth: AuthBase, stream: Mapping[str, Any], since: datetime, until: datetime
+    service: Service, connection: Connection, stream: Mapping[str, Any], since: datetime, until: datetime
 ) -> Iterator[str]:
     """Each line of the log between two times, oldest first. Raises `DeployError`."""
     group, ident = stream.get("group_id"), stream.get("stream_id")
     if not group or not ident:
         raise DeployError("the function's log is not kept", "Set logs: true in serverless.yml and deploy.")
     path = (
-        f"/v2/{quote(project_id, safe='')}/groups/{quote(str(group), safe='')}"
+        f"/v2/{quote(connection.graph.project_id, safe='')}/groups/{quote(str(group), safe='')}"
         f"/streams/{quote(str(ident), safe='')}/content/query"
     )
     body: dict[str, Any] = {
@@ -36,7 +35,7 @@ def read_log(
     }
     last = ""
     while True:
-        rows = _page(service, path, body, auth)
+        rows = _page(service, path, body, connection)
         for row in rows:
             yield str(row.get("content", ""))
         following = str(rows[-1].get("line_num", "")) if rows else ""
@@ -46,9 +45,9 @@ def read_log(
         body = {**body, "line_num": last, "search_type": "forwards"}
 
 
-def _page(service: Service, path: str, body: Mapping[str, Any], auth: AuthBase) -> list[dict[str, Any]]:
+def _page(service: Service, path: str, body: Mapping[str, Any], connection: Connection) -> list[dict[str, Any]]:
     try:
-        reply = service.ask("POST", path, body=body, auth=auth)
+        reply = service.ask("POST", path, body=body, auth=connection.auth, secrets=connection.secrets)
     except ListingError as problem:
         raise DeployError(problem.what, problem.mend) from None
     rows = reply.content.get("logs")

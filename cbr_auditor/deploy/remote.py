@@ -8,6 +8,7 @@ from cbr_auditor.clock import SystemClock
 from cbr_auditor.deploy.connection import connect
 from cbr_auditor.deploy.deployment import load_deployment
 from cbr_auditor.errors import DeployError
+from cbr_auditor.mask import Mask
 from cbr_auditor.text import one_line
 
 
@@ -29,9 +30,10 @@ def invoke_remote(file: str, event: Any, *, wait: bool) -> int:
     if not wait:
         print(f"accepted as request {one_line(str(reply.content.get('request_id')), 64)}; see cbr-auditor logs")
         return 0
+    mask = Mask(connection.secrets)
     for line in str(reply.content.get("log") or "").splitlines():
-        print(one_line(line, 10_000), file=sys.stderr)
-    print(json.dumps(_result(reply.content.get("result")), indent=2))
+        print(one_line(mask.text(line), 10_000), file=sys.stderr)
+    print(json.dumps(mask.value(_result(reply.content.get("result"))), indent=2))
     failed = reply.headers.get("X-Func-Err-Code", "0") != "0" or reply.content.get("status", 200) != 200
     return 1 if failed else 0
 
