@@ -70,6 +70,7 @@ class Listing:
         self._window: deque[set[str]] = deque(maxlen=_REMEMBERED)
         self._page_size = 0  # the most rows that one page had: what the server gives at once
         self._counts: set[int] = set()
+        self._repairs = 0
 
     def backups(self) -> Iterator[list[Backup]]:
         """The backups of each page, each backup once; afterwards `state` says what was not seen."""
@@ -89,7 +90,6 @@ class Listing:
         offset = 0
         fresh = _each_once(page.rows)
         ids = {row.id for row in page.rows}
-        repairs = 0
         standing_still = 0
         doubted = False
         while True:
@@ -101,22 +101,10 @@ class Listing:
             if not doubted:
                 offset += max(1, len(page.rows) - self._overlap())
                 ahead.plan(offset, step, self.state.reported_count or 0)
-            page = self._take(ahead, offset)
-            ids = {row.id for row in page.rows}
-            linked = self._after_link(page, ids)
-            while linked is None:
-                repairs += 1
-                if offset == 0 or repairs > _MOST_REPAIRS:
-                    self.state.problems.append(
-                        "The list changed faster than it could be read: some backups were not seen."
-                    )
-                    return
-                ahead.forget()
-                offset = max(0, offset - step)
-                page = self._take(ahead, offset)
-                ids = {row.id for row in page.rows}
-                linked = self._after_link(page, ids)
-            fresh = linked
+            linked = self._linked(ahead, offset, step)
+            if linked is None:
+                return
+            page, ids, offset, fresh = linked
             if fresh:
                 standing_still, doubted = 0, False
                 continue
@@ -132,6 +120,25 @@ class Listing:
                     "The API gave nothing new before the end of its list: the rest was not seen."
                 )
                 return
+
+    def _linked(self, ahead: "_Ahead", offset: int, step: int) -> tuple[Page, set[str], int, list[Row]] | None:
+        """The page at `offset`, or further in front where the list shrank; its ids, its offset, and its unseen rows.
+
+        None where no page links up with what was seen.
+        """
+        while True:
+            page = self._take(ahead, offset)
+            ids = {row.id for row in page.rows}
+            fresh = self._after_link(page, ids)
+            if fresh is not None:
+                return page, ids, offset, fresh
+            self._repairs += 1
+            if offset == 0 or self._repairs > _MOST_REPAIRS:
+                break
+            ahead.forget()
+            offset = max(0, offset - step)
+        self.state.problems.append("The list changed faster than it could be read: some backups were not seen.")
+        return None
 
     def _take(self, ahead: "_Ahead", offset: int) -> Page:
         page = ahead.take(offset)
