@@ -30,7 +30,8 @@ def _lines(run: Run, *, colour: bool) -> Iterator[str]:
     for target in report.coverage:
         if target.problems:
             yield ""
-            yield _paint("Not seen:", "1", colour)
+            where = f" in {one_line(target.name or target.project_id)}" if len(report.coverage) > 1 else ""
+            yield _paint(f"Not seen{where}:", "1", colour)
             yield from (f"  {one_line(problem)}" for problem in target.problems)
     for delivery in report.deliveries:
         mark = _paint("sent", "32", colour) if delivery.ok else _paint("FAILED", "31;1", colour)

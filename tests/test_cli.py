@@ -74,6 +74,15 @@ def test_a_run_ends_with_the_contracts_status_and_logs_to_stderr(endpoint: CbrEn
     assert TOKEN not in result.stdout + result.stderr
 
 
+def test_what_was_not_seen_is_told_with_its_project(endpoint: CbrEndpoint, tmp_path: Path) -> None:
+    toml = f'[[targets]]\nproject_id = "{PROJECT}"\nname = "production"\n[[targets]]\nproject_id = "another"\n'
+    (tmp_path / "auditor.toml").write_text(toml + 'name = "sandbox"\ntoken_variable = "SANDBOX_TOKEN"')
+    result = call("run", cwd=tmp_path, **settings(endpoint), SANDBOX_TOKEN=TOKEN)
+    assert result.returncode == 1
+    assert "\nNot seen in sandbox:\n  127.0.0.1 answered 403" in result.stdout
+    assert "Not seen in production" not in result.stdout
+
+
 def test_a_file_beside_is_read_and_another_one_where_told(endpoint: CbrEndpoint, tmp_path: Path) -> None:
     (tmp_path / "auditor.toml").write_text("[rules.backup-error]\nenabled = false")
     assert call("run", cwd=tmp_path, **settings(endpoint)).returncode == 0

@@ -1,6 +1,7 @@
 """What it means that CBR refuses or does not answer, in words that a person can act on."""
 
 import json
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -64,7 +65,8 @@ def refusal(response: requests.Response, body: bytes, host: str, project_id: str
     if status == 401:
         return AccessError(
             what,
-            "The token is wrong or has ended: give the function an agency, or a fresh AUDITOR_TOKEN.",
+            "The token is wrong or has ended, or the access key is wrong: give the function an agency, or set "
+            "AUDITOR_TOKEN, or AUDITOR_ACCESS_KEY and AUDITOR_SECRET_KEY, anew.",
             status,
         )
     if status == 403:
@@ -119,7 +121,7 @@ def read_error(body: bytes) -> tuple[str, str, str]:
 
 
 def _cause(problem: BaseException) -> str:
-    """The innermost reason, without the URL that `requests` puts around it."""
+    """The innermost reason, without the URL and the objects that `requests` and urllib3 put around it."""
     while True:
         inner = getattr(problem, "reason", None)
         if not isinstance(inner, BaseException):
@@ -127,5 +129,10 @@ def _cause(problem: BaseException) -> str:
         if inner is None:
             break
         problem = inner
-    text = str(problem).rsplit(": ", 1)[-1] if "object at 0x" in str(problem) else str(problem)
-    return text or type(problem).__name__
+    what, *reasons = problem.args if len(problem.args) == 2 and isinstance(problem.args[0], str) else (str(problem),)
+    text = str(what)
+    for reason in reasons:
+        text = f"{text.replace(repr(reason), '').rstrip(': .')}: {reason}"
+    if "Connection(host=" in text or "object at 0x" in text:
+        text = text.rsplit(": ", 1)[-1]
+    return re.sub(r"\[Errno -?\d+\] ", "", text) or type(problem).__name__

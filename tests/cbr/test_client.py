@@ -14,10 +14,11 @@ from cbr_auditor.cbr.auth import TokenAuth
 from cbr_auditor.cbr.client import CbrClient
 from cbr_auditor.cbr.listing import Listing
 from cbr_auditor.cbr.refusal import read_error
+from cbr_auditor.cbr.signature import SignatureAuth
 from cbr_auditor.cbr.tasks import failure_reasons
 from cbr_auditor.clock import Deadline, SystemClock
 from cbr_auditor.demo import faults
-from cbr_auditor.demo.endpoint import CbrEndpoint
+from cbr_auditor.demo.endpoint import AccessKey, CbrEndpoint
 from cbr_auditor.demo.faults import Fault
 from cbr_auditor.errors import (
     AccessError,
@@ -241,6 +242,42 @@ def test_a_wrong_token_is_refused_at_once_with_the_mend(endpoint: CbrEndpoint, c
     assert len(endpoint.requests) == 1
 
 
+def test_a_wrong_access_key_is_refused_with_what_to_set_anew(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    endpoint.access_keys["AK"] = AccessKey("right-secret")
+    auth = SignatureAuth("AK", "wrong-secret", PROJECT, clock)
+    client = CbrClient(endpoint.url, PROJECT, auth, Deadline(clock, 840))
+    error = error_of(client)
+    client.close()
+    assert isinstance(error, AccessError)
+    assert "AUDITOR_SECRET_KEY" in str(error)
+    assert "wrong-secret" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (faults.no_answer(), "Connection aborted: Remote end closed connection without response, after"),
+        (faults.hang_up(), "Connection broken: IncompleteRead("),
+        (faults.reset(), "Connection broken: Connection reset by peer, after"),
+    ],
+)
+def test_a_connection_that_broke_is_explained_in_words(
+    endpoint: CbrEndpoint, clock: FakeClock, fault: faults.Action, reason: str
+) -> None:
+    endpoint.faults.append(Fault(fault))
+    text = str(error_of(client_of(endpoint, clock)))
+    assert f"127.0.0.1 could not be reached: {reason}" in text
+    assert "Error(" not in text
+    assert "Disconnected(" not in text
+
+
+def test_a_refused_connection_is_explained_in_words(clock: FakeClock) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    text = str(error_of(client_of(url, clock)))
+    assert text.startswith("127.0.0.1 could not be reached: Connection refused, after 8 tries. ")
+
+
 def test_another_project_names_the_missing_action(endpoint: CbrEndpoint, clock: FakeClock) -> None:
     error = error_of(client_of(endpoint, clock, project_id="other"))
     assert isinstance(error, AccessError)
@@ -253,6 +290,13 @@ def test_a_wrong_path_points_at_region_and_project(endpoint: CbrEndpoint, clock:
     assert isinstance(error, NotFoundError)
     for word in ("404", "APIGW.0101", "AUDITOR_REGION", PROJECT):
         assert word in str(error)
+
+
+def test_a_redirect_with_a_packed_page_is_refused_as_any_other(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    page = b"<html>" + b" " * 2000
+    endpoint.faults.append(Fault(faults.status(302, page, {"Location": "https://login.example.com/"})))
+    with pytest.raises(ListingError, match=r"redirect to login\.example\.com"):
+        client_of(endpoint, clock).list_page(0, {})
 
 
 def test_a_redirect_is_never_followed_with_the_token(endpoint: CbrEndpoint, clock: FakeClock) -> None:
