@@ -11,9 +11,11 @@ import pytest
 
 from cbr_auditor.clock import SystemClock
 from cbr_auditor.demo.tenant import demo_tenant
+from cbr_auditor.interpreter import find_interpreter
 from tests.schedulers.files import CONTAINERFILE, DEPLOY, container, copied, pod
 
 ROOT = DEPLOY.parent
+WHEELS = ROOT / "tests" / "package" / ".prepared" / "wheels"
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +32,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def started(image: Path, work: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def started(
+    image: Path, work: Path, *arguments: str, python: str = sys.executable, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """The image's entry point, in its working folder and with nothing else on the path than the libraries."""
     (entry,) = re.findall(r'^ENTRYPOINT \["python", (.*)\]$', CONTAINERFILE.read_text(), flags=re.MULTILINE)
-    command = [sys.executable, *re.findall(r'"(.*?)"', entry), *arguments]
+    command = [python, *re.findall(r'"(.*?)"', entry), *arguments]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(image), "PYTHONDONTWRITEBYTECODE": "1", **variables}
     return subprocess.run(command, cwd=work, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
@@ -65,6 +69,30 @@ def test_it_audits_and_writes_only_where_it_may(image: Path, tmp_path: Path) -> 
 def test_its_other_commands_work_too(image: Path, tmp_path: Path, command: str) -> None:
     ran = started(image, tmp_path, command, AUDITOR_REGION="eu-nl", AUDITOR_PROJECT_ID="0" * 32, AUDITOR_TOKEN="t")
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.slow
+def test_the_commands_that_build_it_give_a_python_that_runs_it(image: Path, tmp_path: Path) -> None:
+    interpreter = find_interpreter("3.12")
+    if not interpreter:
+        pytest.skip("!!! THERE IS NO PYTHON 3.12 ON THIS MACHINE: the image's own commands WERE NOT RUN !!!")
+    built, work, tools = (tmp_path / name for name in ("built", "work", "tools"))
+    shutil.copytree(image, built)
+    for folder in (work, tools):
+        folder.mkdir()
+    (tools / "python").symlink_to(interpreter.path)
+    text = CONTAINERFILE.read_text().replace("\\\n", " ")
+    environ = {"PATH": f"{tools}:{os.environ['PATH']}", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS)}
+    for command in re.findall(r"^RUN (.*)$", text, flags=re.MULTILINE):
+        ran = subprocess.run(
+            ["sh", "-c", command], cwd=built, env=environ, capture_output=True, text=True, timeout=100, check=False
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    shown = started(built, work, "rules", python=str(built / "venv" / "bin" / "python"))
+    assert shown.returncode == 0, shown.stderr
+    assert "backup-error" in shown.stdout
+    assert not any(path.stat().st_mode & 0o004 == 0 for path in (built / "cbr_auditor").rglob("*"))
+    assert len(list((built / "rules" / "__pycache__").iterdir())) > 40
 
 
 def test_its_modules_are_those_of_the_image(image: Path, tmp_path: Path) -> None:
