@@ -19,7 +19,7 @@ from cbr_auditor.cbr.endpoint import endpoint_of
 from cbr_auditor.errors import SettingsError
 from cbr_auditor.settings import PREFIX, Settings, load_settings
 from cbr_auditor.suggestion import did_you_mean
-from cbr_auditor.target import Credentials
+from cbr_auditor.target import LOGINS
 from cbr_auditor.text import one_line
 
 _OPENSTACK = {
@@ -57,7 +57,7 @@ class Found(msgspec.Struct, frozen=True):
 
 def load_for_operator(environ: Mapping[str, str], *, given: Mapping[str, Any] | None = None) -> tuple[Settings, str]:
     """The settings of a command, and where its credentials come from if from elsewhere. Raises `SettingsError`."""
-    own = any(environ.get(f"{PREFIX}{name.upper()}") for name in Credentials.model_fields)
+    own = any(environ.get(f"{PREFIX}{name.upper()}") for name in LOGINS)
     found = find(environ, own=own)
     settings = load_settings(environ, given=given, fallbacks=found.values, beside=Path())
     named = (settings.token, settings.access_key, settings.username)

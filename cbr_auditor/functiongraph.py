@@ -22,14 +22,14 @@ from cbr_auditor.errors import AuditFailedError, SettingsError
 from cbr_auditor.report import Report, Trigger
 from cbr_auditor.run import Run, run
 from cbr_auditor.settings import PREFIX, Settings, load_settings
-from cbr_auditor.target import Credentials
+from cbr_auditor.target import LOGINS
 from cbr_auditor.text import one_line
 
 _SHORTEST, _LONGEST = 3.0, 259_200.0  # seconds that a function may be given ("Notes and Constraints")
 _LONGEST_BELIEVED = 900.0  # seconds; the context's own time is wrong by factors of 1000 in known runtimes
 _UNTOLD = 30.0  # seconds, where neither the variable nor the context tells
 _VARIABLES = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
-_CREDENTIALS = [f"{PREFIX}{name.upper()}" for name in Credentials.model_fields]
+_CREDENTIALS = [f"{PREFIX}{name.upper()}" for name in sorted(LOGINS)]
 _COLD_START = 5.0  # seconds, or 15 % of a short time: loading the code may count against the function's time
 
 

@@ -1,6 +1,6 @@
 """Where settings are read from, before anything is known about them but their names."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ def read_secret(variable: str, value: str, folder: Path | None, *, credential: b
     return value
 
 
-def names_of(sources: Collection[Mapping[str, Any]]) -> set[str]:
-    """The settings that have a value in any of the sources, which may hold other variables too."""
-    return {name.removeprefix(PREFIX).lower() for values in sources for name, value in values.items() if value}
+def names_of(variables: Mapping[str, str], *tables: Mapping[str, Any]) -> set[str]:
+    """The settings that have a value, among variables, of which many are not ours, or in tables of settings."""
+    ours = {name.removeprefix(PREFIX).lower() for name, value in variables.items() if name.startswith(PREFIX) and value}
+    return ours.union(*({name for name, value in table.items() if value} for table in tables))

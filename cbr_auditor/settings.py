@@ -156,15 +156,11 @@ class Settings(BaseSettings):
             check_webhook(info.field_name, value.get_secret_value())
         return value
 
-    @field_validator("project_id")
+    @field_validator("project_id", "project_name")
     @classmethod
-    def _check_project(cls, value: str | None) -> str | None:
-        return None if value is None else check_project(value)
-
-    @field_validator("project_name")
-    @classmethod
-    def _check_project_name(cls, value: str | None) -> str | None:
-        return None if value is None else check_project_name(value)
+    def _check_project(cls, value: str | None, info: Any) -> str | None:
+        check = check_project if info.field_name == "project_id" else check_project_name
+        return None if value is None else check(value)
 
     @field_validator("timezone")
     @classmethod
@@ -337,7 +333,8 @@ def load_settings(
         "environ": read_values(environ, beside, SECRETS),
         "table": read_values(table, beside, SECRETS),
     }
-    sources["fallbacks"] = leave_out_replaced(fallbacks or {}, names_of(sources.values()))
+    names = names_of(variables, sources["given"], sources["table"])
+    sources["fallbacks"] = leave_out_replaced(fallbacks or {}, names)
     try:
         return Settings(**sources)  # type: ignore[arg-type]  # the five sources, not the fields
     except ValidationError as problem:

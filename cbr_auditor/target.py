@@ -16,6 +16,9 @@ from cbr_auditor.clock import Clock
 from cbr_auditor.errors import SettingsError
 from cbr_auditor.text import one_line
 
+LOGINS = frozenset({"token", "access_key", "secret_key", "security_token", "username", "password"})
+"""The settings of which one alone says that an operator brings credentials of their own."""
+
 _PROJECT = {"project_id", "project_name"}
 _SECRETS = ("token", "access_key", "secret_key", "security_token", "password")
 
@@ -159,7 +162,7 @@ def leave_out_replaced(fallbacks: Mapping[str, Any], names: AbstractSet[str]) ->
     Credentials are of one kind, with the IAM that they are for; so are a project's id and its name.
     """
     replaced = set(names)
-    if names & Credentials.model_fields.keys():
+    if names & LOGINS:
         replaced |= {*Credentials.model_fields, "iam_endpoint"}
     if names & _PROJECT:
         replaced |= _PROJECT

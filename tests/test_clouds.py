@@ -195,3 +195,8 @@ def test_broken_yaml_names_the_line_and_does_not_show_it(home: Path) -> None:
 def test_without_pyyaml_the_mend_is_said(clouds: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     assert "cbr-auditor[clouds]" in refused({**clouds, "OS_CLOUD": "otc"})
+
+
+def test_a_variable_that_is_not_ours_replaces_nothing() -> None:
+    settings, _ = load({**OPENRC, "USERNAME": "me", "TOKEN": "x", "PROJECT_ID": "y"})
+    assert (settings.username, settings.project_name) == ("auditor", "eu-de_production")

@@ -24,6 +24,7 @@ from cbr_auditor.cbr.tasks import Task, read_tasks
 from cbr_auditor.clock import Deadline
 from cbr_auditor.errors import AnswerError, UnreachableError
 from cbr_auditor.http_retry import PATIENT, Patience, insist, retry_after
+from cbr_auditor.http_session import Session
 from cbr_auditor.mask import Mask
 from cbr_auditor.text import one_line
 
@@ -163,7 +164,7 @@ class CbrClient:
         """This thread's session: `requests` does not promise that one may be shared."""
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = requests.Session()
+            session = Session()
             session.mount("https://", HTTPAdapter(max_retries=0))
             session.mount("http://", HTTPAdapter(max_retries=0))
             session.auth = self.auth

@@ -39,7 +39,7 @@ class SignatureAuth(AuthBase):
         self._project_id = project_id
         self._clock = clock
         self._security_token = security_token
-        self.secrets = (secret_key, security_token or "")
+        self.secrets = (access_key, secret_key, security_token or "")
         """What must not turn up in any text."""
 
     def __call__(self, request: requests.PreparedRequest) -> Any:

@@ -16,6 +16,7 @@ from cbr_auditor.cbr.refusal import read_error, unreachable
 from cbr_auditor.clock import Deadline
 from cbr_auditor.errors import AnswerError, ListingError
 from cbr_auditor.http_retry import PATIENT, Patience, insist, retry_after
+from cbr_auditor.http_session import Session
 from cbr_auditor.mask import Mask
 from cbr_auditor.text import one_line
 
@@ -112,7 +113,7 @@ class Service:
     def _answer(self, request: requests.Request, mask: Mask) -> Reply:
         timeout = min(self._timeout, max(0.1, self._deadline.left_for_asking()))
         try:
-            with requests.Session() as session:
+            with Session() as session:
                 session.trust_env = not self._base.startswith("http://")  # http is loopback only: no proxy there
                 options = session.merge_environment_settings(self._base, {}, True, self._ca_file or True, None)
                 options["verify"] = self._ca_file or True  # named here, or REQUESTS_CA_BUNDLE would win

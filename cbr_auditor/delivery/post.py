@@ -25,6 +25,7 @@ from cbr_auditor.address import is_loopback
 from cbr_auditor.clock import Deadline
 from cbr_auditor.errors import DeliveryError
 from cbr_auditor.http_retry import retry_after
+from cbr_auditor.http_session import Session
 from cbr_auditor.text import one_line
 
 _TRIES = 3
@@ -65,7 +66,7 @@ def post_json(hook: Hook, body: bytes, headers: Mapping[str, str], *, deadline: 
         tries += 1
         wait = 0.0
         try:
-            with _Session() as session:
+            with Session() as session:
                 with closing(_send(session, hook, body, headers, deadline, ca_file)) as response:
                     status = response.status_code
                     if 200 <= status < 300:
@@ -82,13 +83,6 @@ def post_json(hook: Hook, body: bytes, headers: Mapping[str, str], *, deadline: 
         if pause >= deadline.left():
             raise DeliveryError(f"{failure.what}; there was no time to try again in {pause:.0f} s", failure.mend)
         deadline.clock.sleep(pause)
-
-
-class _Session(requests.Session):
-    """A session that never looks where a redirect leads: `requests` would read the whole of such an answer to do so."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere."""
 
 
 def _send(

@@ -61,7 +61,5 @@ def log_checks(checks: Iterable[Check], log: logging.Logger) -> None:
     """One line a check, with the mend of what failed."""
     levels = {"ok": logging.INFO, "skip": logging.INFO, "warn": logging.WARNING, "fail": logging.ERROR}
     for check in checks:
-        mend = f" {check.mend}" if check.mend else ""
-        log.log(
-            levels[check.state], "doctor: %s: %s: %s: %s%s", check.area, check.name, check.state, check.detail, mend
-        )
+        said = str(AuditorError(check.detail, check.mend)) if check.mend else check.detail
+        log.log(levels[check.state], "doctor: %s: %s: %s: %s", check.area, check.name, check.state, said)

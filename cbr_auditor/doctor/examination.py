@@ -126,7 +126,7 @@ def _project(target: TargetPlan, access: Access, clock: Clock, needs: dict[str, 
 
 def _channels(settings: Settings, deadline: Deadline) -> Iterator[Check]:
     steps = [("mail", partial(channels.check_mail, settings, deadline))]
-    steps += [(name, partial(channels.check_webhook, settings, name)) for name in _WEBHOOKS]
+    steps += [(name, partial(channels.check_webhook, settings, name, deadline.clock.now())) for name in _WEBHOOKS]
     found = [check for name, step in steps for check in guarded(channels.AREA, name, step)]
     if not found and settings.out is None:
         mend = "Set AUDITOR_MAIL_TO, a webhook or AUDITOR_OUT."

@@ -71,6 +71,8 @@ class Relay:
     ) -> None:
         self.mailbox: Mailbox = handler or Mailbox()
         self.logins: list[LoginPassword] = []
+        self.refusal: AuthResult | None = None
+        """What every login is answered where it is set."""
         if security == "starttls":
             options |= {"tls_context": context, "require_starttls": True}
         if login:
@@ -95,6 +97,8 @@ class Relay:
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: LoginPassword
     ) -> AuthResult:
         self.logins.append(data)
+        if self.refusal is not None:
+            return self.refusal
         return AuthResult(success=data.password == PASSWORD, handled=False)
 
 

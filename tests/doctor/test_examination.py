@@ -264,6 +264,14 @@ def test_a_webhook_that_is_not_trusted_or_no_tls_is_told(doctor: Doctor, secure_
         assert "TLS with 127.0.0.1 failed" in find(doctor(webhook_url=f"https://127.0.0.1:{port}/x"), "webhook").detail
 
 
+def test_a_webhooks_secret_that_cannot_sign_is_told(doctor: Doctor, secure_receiver: Receiver, ca_file: Path) -> None:
+    hook = {"webhook_url": secure_receiver.url(), "ca_file": ca_file}
+    check = find(doctor(**hook, webhook_secret="no base64!"), "webhook")
+    assert check.state == "fail"
+    assert "AUDITOR_WEBHOOK_SECRET" in check.detail
+    assert wrong(doctor(**hook, webhook_secret="whsec_c2VjcmV0")) == []
+
+
 def test_a_webhook_behind_a_proxy_is_not_tried(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
     check = find(doctor(webhook_url="https://hooks.invalid/x"), "webhook")
