@@ -122,6 +122,7 @@ def test_the_timer_and_the_settings_follow_from_the_variables(module: Path, clou
         ("settings", {"AUDITOR_SMTP_PASSWORD": "secret"}),
         ("settings", {"RUNTIME_USERDATA": "{}"}),
         ("settings", {f"AUDITOR_{number}": "" for number in range(20)}),
+        ("settings", {"AUDITOR_RULES": "{" + " " * 4000 + "}"}),
         ("archive_bucket", "bucket/path"),
         ("archive_bucket", "*"),
         ("topic_urn", "operations"),

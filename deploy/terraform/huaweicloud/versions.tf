@@ -1,5 +1,5 @@
 terraform {
-  required_version = ">= 1.5.0"
+  required_version = ">= 1.9.0" # a variable is checked by another
 
   required_providers {
     huaweicloud = {

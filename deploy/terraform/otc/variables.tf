@@ -99,6 +99,11 @@ variable "settings" {
     condition     = alltrue([for name in keys(var.settings) : !can(regex("(PASSWORD|SECRET|SECRET_KEY|TOKEN|WEBHOOK_URL)$", name))])
     error_message = "Passwords, keys, tokens and webhooks belong into secrets: settings are shown in clear."
   }
+
+  validation {
+    condition     = length(jsonencode(var.settings)) <= 4000
+    error_message = "FunctionGraph takes 4,096 characters in all: put rules, waivers and targets into auditor.toml in the zip."
+  }
 }
 
 variable "secrets" {
