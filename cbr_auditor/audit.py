@@ -146,6 +146,8 @@ def _add(result: Audit, target: TargetPlan, seen: _Seen, log: logging.Logger) ->
     )
     for problem in coverage.problems:
         log.warning("project %s: %s", name, problem)
+    for note in coverage.notes:
+        log.info("project %s: %s", name, note)
 
 
 def _judge_waivers(result: Audit, waivers: Waivers, findings: FindingSpool) -> None:
@@ -220,7 +222,8 @@ def _audit_target(
         client.close()
     problems = [*inventory.problems, *unseen]
     if judge.out_of_time:
-        problems.append(f"The time ran out before the disks of {judge.out_of_time} server backups were looked at.")
+        count = f"{judge.out_of_time} server {'backup' if judge.out_of_time == 1 else 'backups'}"
+        problems.append(f"The time ran out before the disks of {count} were looked at.")
     return _Seen(recorder, listing.state, resources, judge.not_examined, problems, judge.notes)
 
 

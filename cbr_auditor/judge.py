@@ -160,6 +160,8 @@ class Judge:
                         self._remember_disks(backup)
                     self._judge_waiting(rules, backup, unseen)
             self._judge_disks(for_disks, details)
+            if isinstance(details.refused, AccessError):
+                self.notes.append(f"The disks of server backups could not be looked at: {details.refused}")
         finally:
             details.close()
 
@@ -314,11 +316,12 @@ class _Details:
         self._fetch = fetch
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="cbr-detail")
         self._asked: dict[str, Future[Backup]] = {}
-        self._refused: ListingError | None = None
+        self.refused: ListingError | None = None
+        """What ended the asking."""
 
     def ask(self, backup_id: str) -> None:
         """Ask for a detail without waiting for it."""
-        if self._refused is None:
+        if self.refused is None:
             self._asked[backup_id] = self._pool.submit(self._fetch, backup_id)
 
     def complete(self, backup: Backup) -> bool:
@@ -326,13 +329,13 @@ class _Details:
         backup.examined = True
         asked = self._asked.pop(backup.id, None)
         try:
-            if asked is None and self._refused is not None:
-                raise self._refused
+            if asked is None and self.refused is not None:
+                raise self.refused
             # Nothing is under way for a backup that the list held twice: its first one took the answer.
             detail = self._fetch(backup.id) if asked is None else asked.result()
         except ListingError as problem:
             if isinstance(problem, (AccessError, DeadlineError)):
-                self._refused = problem
+                self.refused = problem
             backup.disks_unknown = one_line(problem.what, 200)
             return isinstance(problem, DeadlineError)
         if detail.id != backup.id or "children" in detail.unreadable:

@@ -43,8 +43,11 @@ class Case:
     variables: dict[str, str] | None = None
 
 
+SERVER = {"resource_type": "OS::Nova::Server", "encrypted": None}
+
+
 def server_row() -> list[Any]:
-    return [row(1, resource_type="OS::Nova::Server", encrypted=None)]
+    return [row(1, **SERVER)]
 
 
 def details(asked: Asked) -> bool:
@@ -161,7 +164,8 @@ CASES = [
         "a detail that answers 403",
         Fault(faults.status(403), match=details),
         ("warn", True, 0),
-        rows=server_row,
+        "cbr:backups:get",
+        rows=lambda: [row(1, **SERVER), row(2, **SERVER)],
     ),
     Case(
         "tasks 403",
