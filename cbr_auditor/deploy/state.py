@@ -55,14 +55,16 @@ def read_state(graph: FunctionGraph, urn: str, alias: str | None) -> State:
     rows = [row for row in graph.versions(urn) if row.get("version") not in {None, LATEST}]
     versions = [str(row["version"]) for row in sorted(rows, key=lambda row: str(row.get("last_modified", "")))]
     version = aliases.get(alias) if alias else None
-    places = [at(urn, LATEST), *(at(urn, f"!{name}") for name in aliases)]
+    # An alias comes first: it is not documented whether the version behind it shows its timers too.
+    places = [at(urn, name) for name in (*(f"!{name}" for name in aliases), LATEST, *versions)]
+    timers = [timer for place in places for timer in read_timers(graph, place)]
     return State(
         latest=latest,
         live=graph.config(at(urn, version)) if version else None,
         live_version=version,
         versions=tuple(versions),
         in_use=frozenset(aliases.values()),
-        timers=tuple(timer for place in places for timer in read_timers(graph, place)),
+        timers=tuple({timer.ident: timer for timer in reversed(timers)}.values())[::-1],
         latest_async=graph.async_config(at(urn, LATEST)),
         live_async=graph.async_config(at(urn, version)) if version else None,
     )

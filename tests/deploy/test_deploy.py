@@ -147,6 +147,20 @@ def test_a_renamed_timer_leaves_no_second_one(api: FunctionGraphApi, project: Pr
     assert "timer daily: delete" in out
 
 
+def test_a_timer_that_somebody_bound_to_a_version_is_found(api: FunctionGraphApi, project: Project, run: Run) -> None:
+    run("deploy", "--yes")
+    function = deployed(api)
+    row = function.triggers["!live"][0]
+    (version,) = function.versions
+    other = {**row, "trigger_id": "t-2", "event_data": {**row["event_data"], "name": "by-hand"}}
+    function.triggers[version] = [row, other]  # as if the version showed its alias' timers too
+    status, out, _ = run("deploy", "--yes")
+    assert status == 0
+    assert "timer daily: unchanged" in out
+    assert "timer by-hand: delete" in out
+    assert function.triggers[version] == [row]
+
+
 def test_a_timer_moves_from_latest_to_the_alias_and_back(api: FunctionGraphApi, project: Project, run: Run) -> None:
     project.change("alias: live", "alias: ''")
     run("deploy", "--yes")

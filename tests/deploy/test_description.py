@@ -9,7 +9,7 @@ import yaml
 
 from cbr_auditor import __version__
 from cbr_auditor.deploy.deployment import load_deployment
-from cbr_auditor.deploy.description import plugin_schema
+from cbr_auditor.deploy.description import Function, Logs, Provider, Timer, Vpc, plugin_schema
 from cbr_auditor.errors import SettingsError
 from tests.deploy.conftest import ROOT, Project, Run, write_zip
 from tests.deploy.function_graph import FunctionGraphApi
@@ -179,3 +179,11 @@ def test_without_pyyaml_it_says_how_to_get_it(project: Project, run: Run, monkey
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"absent\.yml cannot be read"):
         load_deployment(str(tmp_path / "absent.yml"))
+
+
+def test_the_guide_names_every_key() -> None:
+    guide = (ROOT / "docs/deploy.md").read_text()
+    models = (Provider, Function, Timer, Logs, Vpc)
+    keys = {field.alias or name for model in models for name, field in model.model_fields.items()}
+    assert [key for key in sorted(keys) if f"`{key}`" not in guide] == []
+    assert all(f"`{code}`" in guide or f"({code}" in guide for code in ("FSS.1109", "FSS.1021", "FSS.0403"))
