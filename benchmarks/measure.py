@@ -172,8 +172,7 @@ def main() -> None:
         ROOT / "docs" / "performance.svg",
     )
     lines = [
-        "| backups | floor | audit | audit / floor | every rule / floor | our listing / floor | json / floor "
-        "| SDK / floor | memory |",
+        "| backups | floor | audit | audit / floor | every rule / floor | listing / floor | json / floor | SDK / floor | MiB |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for size, cost in costs.items():
@@ -182,7 +181,7 @@ def main() -> None:
         audited, strict, listed, loaded = (ratios(cost[kind], cost["floor"]) for kind in kinds)
         lines.append(
             f"| {size:,} | {seconds(cost['floor'])} | {seconds(cost['audit'])} | {audited} | {strict} | {listed} "
-            f"| {loaded} | {sdk} | {memory(cost['audit']):.0f} MiB |"
+            f"| {loaded} | {sdk} | {memory(cost['audit']):.0f} |"
         )
     lines += [
         "",
