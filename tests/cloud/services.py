@@ -1,5 +1,6 @@
 """IAM, KMS and the secret manager on loopback, as their API pages describe them: a wrong body or path is refused."""
 
+import contextlib
 import hmac
 import json
 import re
@@ -79,7 +80,8 @@ class CloudServices:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content)
+                with contextlib.suppress(OSError):  # a client may go away before it has all
+                    self.wfile.write(content)
 
             def log_message(self, *args: object) -> None:
                 return
