@@ -76,7 +76,7 @@ def test_the_readmes_commands_exist() -> None:
     for target in re.findall(r"^make (\w[\w-]*)", README, flags=re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
     commands = re.findall(r"^\.venv/bin/cbr-auditor (.*)$", README, flags=re.MULTILINE)
-    assert len(commands) >= 8
+    assert len(commands) >= 7
     for command in commands:
         arguments = _parser().parse_args(shlex.split(command, comments=True))
         assert isinstance(arguments, argparse.Namespace)
