@@ -41,6 +41,17 @@ class Access:
             raise SettingsError(f"{PREFIX}PROJECT_ID is not set", "Set it to the id of the project to audit.")
         return [self._named(settings.project_name)]
 
+    def own(self) -> tuple[TargetSettings, AuthBase]:
+        """The project that the settings' own credentials are for, else the first that is audited.
+
+        Raises `SettingsError`.
+        """
+        settings = self._settings
+        if settings.targets and settings.project_id and (settings.token or settings.access_key or settings.username):
+            target = TargetSettings(project_id=settings.project_id)
+            return target, self._auth(target)
+        return self.targets()[0]
+
     def service(self, name: str, endpoint: str) -> "Service":
         """A service of the cloud at its endpoint."""
         from cbr_auditor.cloud.service import Service  # noqa: PLC0415  # as said above

@@ -67,7 +67,7 @@ class _Vault:
 
     def __init__(self, settings: Settings, deadline: Deadline, patience: Patience) -> None:
         access = Access(settings, deadline, patience)
-        target, self._auth = access.targets()[0]
+        target, self._auth = access.own()
         self._project = target.project_id
         kms = settings.address("kms")
         self._kms = access.service("kms", kms)

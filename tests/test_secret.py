@@ -107,6 +107,26 @@ def test_a_user_logs_in_to_fetch(services: CloudServices, clock: FakeClock) -> N
     assert message.startswith("AUDITOR_WEBHOOK_URL could not be fetched: 127.0.0.1 answered 401")
 
 
+def test_with_targets_the_settings_own_project_is_asked(
+    services: CloudServices, clock: FakeClock, tmp_path: Path
+) -> None:
+    services.ciphertexts[CIPHER] = HOOK
+    (tmp_path / "auditor.toml").write_text(
+        '[[targets]]\nproject_id = "another"\naccess_key_variable = "AK"\nsecret_key_variable = "SK"\n'
+    )
+    environ = {
+        "AUDITOR_PROJECT_ID": PROJECT,
+        "AUDITOR_TOKEN": "agency-token",
+        "AUDITOR_KMS_ENDPOINT": services.url,
+        "AUDITOR_WEBHOOK_URL": f"kms:{CIPHER}",
+        "AK": "AK",
+        "SK": "SK",
+    }
+    settings = fetch_secrets(load_settings(environ, beside=tmp_path), Deadline(clock, 60))
+    assert settings.webhook_url is not None
+    assert settings.webhook_url.get_secret_value() == HOOK
+
+
 def test_what_is_not_in_use_is_not_fetched(services: CloudServices, clock: FakeClock) -> None:
     settings = load_settings({"AUDITOR_SMTP_USERNAME": "u", "AUDITOR_SMTP_PASSWORD": f"kms:{CIPHER}"})
     assert settings.names_secrets

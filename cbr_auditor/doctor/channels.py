@@ -1,5 +1,6 @@
-"""Checks of the channels: that each would get a message. None is sent."""
+"""Checks of the channels and of the report's folder: that each would get its part. None is sent or written."""
 
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -20,6 +21,18 @@ from cbr_auditor.text import one_line
 AREA = "channels"
 _CONNECT_TIMEOUT = 10.0  # seconds
 _NETWORK = "Check the network (a function in a VPC needs a NAT gateway)."
+
+
+def check_folder(settings: Settings) -> Iterator[Check]:
+    """Whether the folder for the report can be written to, or made; it is not made here."""
+    if settings.out is None:
+        return
+    there = next(path for path in (settings.out, *settings.out.absolute().parents) if path.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        yield Check(AREA, "folder", "ok", one_line(str(settings.out), 300))
+    else:
+        what = f"{one_line(str(settings.out), 300)} cannot be written to"
+        yield Check(AREA, "folder", "fail", what, f"Choose another folder as {PREFIX}OUT (/tmp in a function).")
 
 
 def check_mail(settings: Settings, deadline: Deadline) -> Iterator[Check]:

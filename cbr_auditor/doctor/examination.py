@@ -125,10 +125,13 @@ def _project(target: TargetPlan, access: Access, clock: Clock, needs: dict[str, 
 
 
 def _channels(settings: Settings, deadline: Deadline) -> Iterator[Check]:
-    steps = [("mail", partial(channels.check_mail, settings, deadline))]
+    steps = [
+        ("folder", partial(channels.check_folder, settings)),
+        ("mail", partial(channels.check_mail, settings, deadline)),
+    ]
     steps += [(name, partial(channels.check_webhook, settings, name, deadline.clock.now())) for name in _WEBHOOKS]
     found = [check for name, step in steps for check in guarded(channels.AREA, name, step)]
-    if not found and settings.out is None:
+    if not found:
         mend = "Set AUDITOR_MAIL_TO, a webhook or AUDITOR_OUT."
         found = [Check(channels.AREA, "channels", "warn", "none is set: nobody is told but the log", mend)]
     yield from found

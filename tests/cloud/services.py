@@ -1,9 +1,9 @@
 """IAM, KMS and the secret manager on loopback, as their API pages describe them: a wrong body or path is refused."""
 
-import contextlib
 import hmac
 import json
 import re
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,6 +37,13 @@ class Answer:
 def iam_error(code: int, message: str) -> Answer:
     """The shape in which IAM answers (OTC terraform provider, issue 2089)."""
     return Answer(code, {"error": {"code": code, "message": message, "title": "Unauthorized"}})
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *arguments: Any) -> None:
+        """A client that went away is nobody's fault."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(*arguments)
 
 
 class CloudServices:
@@ -80,13 +87,12 @@ class CloudServices:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                with contextlib.suppress(OSError):  # a client may go away before it has all
-                    self.wfile.write(content)
+                self.wfile.write(content)
 
             def log_message(self, *args: object) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()

@@ -68,7 +68,7 @@ def call(endpoint: CbrEndpoint, folder: Path, *arguments: str, **variables: str)
 def test_all_is_well_ends_with_0(endpoint: CbrEndpoint, tmp_path: Path) -> None:
     result = call(endpoint, tmp_path, AUDITOR_TOKEN=TOKEN, AUDITOR_OUT="out")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.splitlines()[-1] == "All 14 checks passed."
+    assert result.stdout.splitlines()[-1] == "All 15 checks passed."
     assert "\x1b" not in result.stdout
     assert TOKEN not in result.stdout + result.stderr
     assert not (tmp_path / "out").exists()

@@ -33,6 +33,7 @@ def test_a_healthy_tenant_passes_every_check(doctor: Doctor, endpoint: CbrEndpoi
         "signing in",
         "project",
         *ACTIONS,
+        "folder",
     ]
     assert find(found, "project").detail == f"{PROJECT}, 1 backup"
     assert find(found, "clock").detail == "agrees with CBR's"
@@ -270,6 +271,15 @@ def test_a_webhooks_secret_that_cannot_sign_is_told(doctor: Doctor, secure_recei
     assert check.state == "fail"
     assert "AUDITOR_WEBHOOK_SECRET" in check.detail
     assert wrong(doctor(**hook, webhook_secret="whsec_c2VjcmV0")) == []
+
+
+def test_a_folder_is_not_made_and_one_that_cannot_be_written_to_fails(doctor: Doctor, tmp_path: Path) -> None:
+    assert find(doctor(out=tmp_path / "a" / "b"), "folder").state == "ok"
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "file").write_text("")
+    check = find(doctor(out=tmp_path / "file" / "b"), "folder")
+    assert check.state == "fail"
+    assert "AUDITOR_OUT" in check.mend
 
 
 def test_a_webhook_behind_a_proxy_is_not_tried(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
