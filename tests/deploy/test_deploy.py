@@ -24,6 +24,16 @@ def timers(api: FunctionGraphApi) -> list[tuple[str, str, str]]:
     ]
 
 
+def test_plain_values_are_shown_of_harmless_settings_alone(api: FunctionGraphApi, project: Project, run: Run) -> None:
+    project.change("    encrypted:", "      SANDBOX_SK: first-value\n    encrypted:")
+    out = run("deploy", "--yes")[1]
+    project.change("first-value", "other-value")
+    out += run("deploy", "--yes")[1]
+    assert "SANDBOX_SK: set (not shown)" in out
+    assert "SANDBOX_SK: changed (not shown)" in out
+    assert "-value" not in out
+
+
 def test_a_new_function_gets_all_that_the_description_says(api: FunctionGraphApi, project: Project, run: Run) -> None:
     status, out, err = run("deploy", "--yes")
     assert (status, err) == (0, "")

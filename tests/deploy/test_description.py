@@ -113,7 +113,7 @@ def test_a_wrong_secret_is_refused_without_being_shown(project: Project, run: Ru
 
 
 @pytest.mark.parametrize(
-    ("count", "length", "fits"), [(20, 10, True), (21, 1, False), (2, 2040, True), (2, 2050, False)]
+    ("count", "length", "fits"), [(20, 10, True), (21, 1, False), (1, 4089, True), (1, 4090, False)]
 )
 def test_more_variables_than_functiongraph_takes_are_refused(
     project: Project, count: int, length: int, fits: bool

@@ -106,6 +106,9 @@ def test_deploy_rollback_logs_and_remove_do_what_cbr_auditor_does(
     assert [output.returncode for output in outputs] == [0] * 5
     texts = [text for output in outputs for text in (output.stdout, output.stderr)]
     assert not [text for text in texts if CANARY in text or SECRET_KEY in text]
+    left = [path for path in project.folder.rglob("*") if path.is_file()]
+    assert project.file in left
+    assert not [path for path in left if CANARY.encode() in path.read_bytes()]
 
 
 def test_references_that_only_serverless_knows_work_through_it(
