@@ -1,6 +1,7 @@
 """No secret is ever printed, logged, written or raised: every command and every error with canaries for secrets."""
 
 import base64
+import json
 import logging
 import os
 import subprocess
@@ -353,4 +354,16 @@ def test_a_broken_clouds_yaml_shows_no_line(world: World) -> None:
     (world.folder / "clouds.yaml").write_text(f"clouds:\n  otc: {{auth: {{password: '{CANARIES['password']}\n")
     left = world.call("check", **{**ELSEWHERE, "OS_CLOUD": "otc"})
     assert "clouds.yaml, line" in left
+    assert leaks(left, CANARIES) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arrange", [nothing, refuse(401), refuse(403)])
+def test_a_finding_is_explained_without_a_secret(world: World, arrange: Callable[[World], None]) -> None:
+    world.call("run")
+    report = json.loads((world.folder / "out" / "report.json").read_bytes())
+    arrange(world)
+    left = world.call("explain", report["findings"][0]["id"], **BY_KEY)
+    assert "The record" in left
+    assert "defect of the auditor" not in left
     assert leaks(left, CANARIES) == []
