@@ -16,7 +16,7 @@ demo: .venv/.runtime
 	@$(RUN)/python -m cbr_auditor demo
 
 test: .venv/.dev chromium lint
-	$(RUN)/pytest -q
+	$(RUN)/pytest -q -n 2 --dist loadfile
 
 test-slow: .venv/.dev chromium tests/npm/node_modules/.installed tests/deploy/npm/node_modules/.installed \
 		tests/package/.prepared/.installed tests/terraform/.prepared/.installed tests/schedulers/.prepared/.installed
