@@ -30,6 +30,8 @@ from cbr_auditor.waiver import Waivers
 
 _MANY = 20_000  # backups, from which on memory may become short
 
+_FOR_INVENTORY = 0.5  # of the time for asking: the backups are listed behind it, and are what matters
+
 
 class TargetPlan(msgspec.Struct, frozen=True):
     """One project in one region, and how to reach it."""
@@ -180,7 +182,8 @@ def _audit_target(
 ) -> _Seen:
     client = target.connect()
     try:
-        inventory = take_inventory(client, recorder.rules, overrides, now)
+        with client.at_most(_FOR_INVENTORY, "vaults and policies"):
+            inventory = take_inventory(client, recorder.rules, overrides, now)
         undecidable = inventory.undecidable(recorder.rules)
         plans = Plans(recorder.rules, overrides, target.project_id, inventory.vaults_by_id, without=undecidable)
         judge = Judge(

@@ -48,6 +48,14 @@ class Deadline:
         self.seconds = seconds
         self._end = clock.monotonic() + seconds
         self._reserve = min(20.0, 0.4 * seconds)
+        self._used_up = f"the run's {seconds:g} s were nearly used up"
+
+    def part(self, share: float, what: str) -> "Deadline":
+        """A deadline for asking about `what` alone, which may take `share` of the time that is left for asking."""
+        part = Deadline(self.clock, share * self.left_for_asking())
+        part._reserve = 0.0
+        part._used_up = f"the {part.seconds:.1f} s for {what} were used up"
+        return part
 
     def left(self) -> float:
         """Seconds until the run must have ended; never negative."""
@@ -61,6 +69,6 @@ class Deadline:
         """Raise `DeadlineError` once the time kept for reporting has begun."""
         if self.left_for_asking() <= 0:
             raise DeadlineError(
-                f"the run's {self.seconds:g} s were nearly used up, so no more was asked",
+                f"{self._used_up}, so no more was asked",
                 "Give the function more time (or --timeout), or narrow the audit.",
             )

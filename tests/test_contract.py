@@ -169,6 +169,17 @@ def test_the_deadline_stops_asking_and_the_report_still_goes_out(go: Go, clock: 
     assert len(receiver.requests) == 1
 
 
+def test_vaults_that_do_not_answer_leave_time_for_the_backups(go: Go, clock: FakeClock) -> None:
+    with cbr(row(1)) as endpoint:
+        endpoint.faults.append(Fault(faults.status(503), match=lambda asked: asked.path.endswith("/vaults")))
+        endpoint.before_request = lambda asked: clock.advance(7) if asked.path.endswith("/vaults") else None
+        result = go(endpoint, seconds=60.0, AUDITOR_PROFILE="strict")
+    (coverage,) = result.report.coverage
+    assert (result.report.audited, coverage.listed, coverage.complete) == (True, 1, False)
+    assert coverage.problems[0].startswith("The vaults could not be listed")
+    assert "the 20.0 s for vaults and policies were used up" in coverage.problems[1]
+
+
 TWO = """
 [[targets]]
 project_id = "{PROJECT}"

@@ -2,8 +2,8 @@
 
 import threading
 import zlib
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -123,6 +123,16 @@ class CbrClient:
             return self._read(body, read)
 
         return insist(attempt, self._deadline, self._patience, lambda: self._closed)
+
+    @contextmanager
+    def at_most(self, share: float, what: str) -> Iterator[None]:
+        """Within it, asking about `what` takes at most that share of the time that is left; not for several threads."""
+        whole = self._deadline
+        self._deadline = whole.part(share, what)
+        try:
+            yield
+        finally:
+            self._deadline = whole
 
     def close(self) -> None:
         """Close every connection; requests that are under way in other threads are not tried again."""
