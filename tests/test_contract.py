@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from cbr_auditor.clock import Deadline
 from cbr_auditor.demo import faults
+from cbr_auditor.demo.answer import Answer as Answered
 from cbr_auditor.demo.endpoint import CbrEndpoint
 from cbr_auditor.demo.faults import Fault
 from cbr_auditor.errors import SettingsError
@@ -223,6 +225,27 @@ def test_where_nothing_could_be_listed_no_audit_was_made_and_that_is_sent(
     assert len(receiver.requests) == 1
     for word in words:
         assert word in result.report.coverage[0].problems[0]
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_no_more_requests_are_in_flight_than_was_set_over_all_targets(go: Go, most: int) -> None:
+    answering, peaks, lock = 0, [0], threading.Lock()
+
+    def wait(answer: Answered) -> Answered:
+        nonlocal answering
+        with lock:
+            answering += 1
+            peaks.append(answering)
+        threading.Event().wait(0.01)  # another request comes in meanwhile, if it may
+        with lock:
+            answering -= 1
+        return answer
+
+    with cbr(*[row(number) for number in range(60)], largest_page=10) as endpoint:
+        answer = endpoint.answer
+        endpoint.answer = lambda *request: wait(answer(*request))  # type: ignore[method-assign]  # watched, not mocked
+        go(endpoint, TWO.replace("{PROJECT}", PROJECT), SANDBOX_TOKEN=TOKEN, AUDITOR_REQUESTS=str(most))
+    assert max(peaks) == most
 
 
 CRASH = '''"""Crash.
