@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from cbr_auditor.report import AcceptedGroup, Delivery, Finding, Report, RuleGroup, RuleResult
+from cbr_auditor.finding import Finding
+from cbr_auditor.report import AcceptedGroup, Delivery, Report, RuleGroup, RuleResult
 from cbr_auditor.text import one_line
 
 _COLUMNS = Finding.__struct_fields__

@@ -1,20 +1,19 @@
 """Judges one target's backups and resources: by some rules while they stream, by others once the listing has ended."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Literal
 
 from cbr_auditor.cbr.records import Backup
 from cbr_auditor.cbr.vaults import Vault
-from cbr_auditor.errors import AccessError, DeadlineError, ListingError
+from cbr_auditor.details import Details, FetchDetail
+from cbr_auditor.errors import AccessError, ListingError
 from cbr_auditor.plan import Plan, Plans
 from cbr_auditor.recorder import CRASHES, Recorder
 from cbr_auditor.resource import Resource, RestorePoint
 from cbr_auditor.rule import Needs, Rule
 from cbr_auditor.spool import BackupSpool, Waiting
 from cbr_auditor.subject import identify
-from cbr_auditor.text import one_line
 
 _ASKED_AT_ONCE = 64  # details that are asked for before the first of them is waited for
 _AT_ONCE = 5_000  # backups that meanwhile wait in memory
@@ -24,7 +23,6 @@ _NEED_BITS = {Needs.DISKS: _DISKS, Needs.REASON: _REASON}
 _BY_SETTING = "its disks were not looked at, by setting"
 _SHARED = "it belongs to another project, which shares its backups"
 
-FetchDetail = Callable[[str], Backup]
 FetchReasons = Callable[[], dict[str, str]]
 Unseen = Callable[[str], str | None]
 ServerDisks = Literal["newest", "all", "none"]
@@ -143,7 +141,7 @@ class Judge:
 
         `unseen` says, by a resource's id, which of its backups may exist without having been seen; None where all were.
         """
-        details = _Details(fetch, in_flight)
+        details = Details(fetch, in_flight)
         reasons: dict[str, str] | None = None
         try:
             for plan in self._plans.made:
@@ -198,7 +196,7 @@ class Judge:
             self._recorder.crashed(index, resource, problem)
         return None
 
-    def _judge_disks(self, waiting: list[tuple[int, Resource]], details: "_Details") -> None:
+    def _judge_disks(self, waiting: list[tuple[int, Resource]], details: "Details") -> None:
         """Ask again about resources whose disks had to be looked at: those of the two newest good backups."""
         if self._server_disks == "none":
             for index, _ in waiting:
@@ -240,7 +238,7 @@ class Judge:
             return
         resource.disks_unknown = resource.disks_unknown or unknown
 
-    def _batches(self, details: "_Details") -> Iterator[list[Waiting]]:
+    def _batches(self, details: "Details") -> Iterator[list[Waiting]]:
         """What waited, in its order, with so many details asked for ahead that the wait for each is not felt."""
         batch: list[Waiting] = []
         asked = 0
@@ -307,45 +305,3 @@ def _turn(ident: str, rules: list[Rule], after: tuple[str, ...] = ()) -> int:
     """When a rule is asked: after every rule that supersedes it; of two that supersede each other neither waits."""
     before = [rule.id for rule in rules if ident in rule.supersedes and rule.id not in {ident, *after}]
     return max((_turn(other, rules, (ident, *after)) + 1 for other in before), default=0)
-
-
-class _Details:
-    """Details of server backups, several asked for at once. After a refusal nothing more is asked."""
-
-    def __init__(self, fetch: FetchDetail, in_flight: int) -> None:
-        self._fetch = fetch
-        self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="cbr-detail")
-        self._asked: dict[str, Future[Backup]] = {}
-        self.refused: ListingError | None = None
-        """What ended the asking."""
-
-    def ask(self, backup_id: str) -> None:
-        """Ask for a detail without waiting for it."""
-        if self.refused is None:
-            self._asked[backup_id] = self._pool.submit(self._fetch, backup_id)
-
-    def complete(self, backup: Backup) -> bool:
-        """Put its disks into the backup, or why they are not known. True where the deadline is the reason."""
-        backup.examined = True
-        asked = self._asked.pop(backup.id, None)
-        try:
-            if asked is None and self.refused is not None:
-                raise self.refused
-            # Nothing is under way for a backup that the list held twice: its first one took the answer.
-            detail = self._fetch(backup.id) if asked is None else asked.result()
-        except ListingError as problem:
-            if isinstance(problem, (AccessError, DeadlineError)):
-                self.refused = problem
-            backup.disks_unknown = one_line(problem.what, 200)
-            return isinstance(problem, DeadlineError)
-        if detail.id != backup.id or "children" in detail.unreadable:
-            backup.disks_unknown = "the detail that came is another backup's, or its disks cannot be read"
-            return False
-        backup.children = detail.children
-        if detail.encrypted is not None:
-            backup.encrypted = detail.encrypted
-        return False
-
-    def close(self) -> None:
-        """Ask for nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import msgspec
 
-from cbr_auditor.report import Finding, Waived
+from cbr_auditor.finding import Finding, Waived
 from cbr_auditor.rule import NoProblem, Outcome, Rule, Unknown
 from cbr_auditor.spool import FindingSpool
 from cbr_auditor.subject import NOUNS, Identity, Subject, identify

@@ -24,8 +24,9 @@ from markupsafe import Markup
 from cbr_auditor.columns import pad, wrap
 from cbr_auditor.errors import ReportError
 from cbr_auditor.excerpt import ROOMS, WHOLE, excerpt
+from cbr_auditor.finding import Finding
 from cbr_auditor.layout import resource_folder
-from cbr_auditor.report import Finding, Report, RuleResult
+from cbr_auditor.report import Report, RuleResult
 from cbr_auditor.text import clip, one_line
 
 PAGE = "report.html.j2"

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from cbr_auditor.finding import Finding
 from cbr_auditor.rule import Severity
 
 SCHEMA_VERSION = "1.0"
@@ -35,50 +36,6 @@ class Trigger(msgspec.Struct):
     """The timer's name."""
     time: str | None = None
     """The time that the platform put into the event, as it came."""
-
-
-class Waived(msgspec.Struct, frozen=True, gc=False):
-    """Why a finding is accepted, by whom, and until when."""
-
-    reason: str
-    owner: str
-    expires: date
-    """The last day, in UTC, on which it is."""
-
-
-class Finding(msgspec.Struct, gc=False):
-    """One problem of one backup, resource, vault, policy, task or target, or what could not be decided of it."""
-
-    id: str
-    """Stable over runs: the same problem of the same subject has the same id every day."""
-    rule: str
-    severity: Severity
-    outcome: str
-    """`fail` or `unknown`."""
-    project_id: str
-    region: str | None
-    backup_id: str | None
-    backup_name: str | None
-    resource_id: str | None
-    resource_name: str | None
-    resource_type: str | None
-    vault_id: str | None
-    message: str
-    """The problem as one sentence without a full stop."""
-    since: datetime | None
-    """When the problem began, as the data shows it."""
-    subject: str = "backup"
-    """What it is about: `backup`, `resource`, `vault`, `policy`, `task`, `target` or `waiver`."""
-    subject_id: str | None = None
-    subject_name: str | None = None
-    waiver: Waived | None = None
-    """Why it is accepted; only the findings in `waived` have one."""
-
-    @property
-    def about(self) -> str:
-        """The name of what it is about, as people say it: of a backup, what it is a backup of."""
-        own = self.resource_name or self.resource_id if self.subject in {"backup", "resource"} else None
-        return own or self.subject_name or self.subject_id or "unnamed"
 
 
 class RuleResult(msgspec.Struct):

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 import msgspec
 
 from cbr_auditor.cbr.records import Backup
-from cbr_auditor.report import Finding
+from cbr_auditor.finding import Finding
 
 T = TypeVar("T")
 

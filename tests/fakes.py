@@ -5,10 +5,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from cbr_auditor.cbr.records import Backup
+from cbr_auditor.finding import Finding
 from cbr_auditor.report import (
     RESULTS,
     ClauseResult,
-    Finding,
     FrameworkResult,
     Report,
     RuleGroup,

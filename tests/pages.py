@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from cbr_auditor.report import Finding, FrameworkResult, Report, RuleGroup, RuleResult, Summary, Trigger
+from cbr_auditor.finding import Finding
+from cbr_auditor.report import FrameworkResult, Report, RuleGroup, RuleResult, Summary, Trigger
 from cbr_auditor.rule import Severity
 from tests.fakes import (
     NOW,

@@ -8,7 +8,8 @@ from typing import Any
 from cbr_auditor.audit import audit
 from cbr_auditor.clock import Deadline
 from cbr_auditor.demo.endpoint import CbrEndpoint
-from cbr_auditor.report import Finding, Trigger
+from cbr_auditor.finding import Finding
+from cbr_auditor.report import Trigger
 from cbr_auditor.run import catalogue_of, run, targets_of, waivers_of
 from cbr_auditor.settings import load_settings
 from cbr_auditor.spool import FindingSpool

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from cbr_auditor.catalogue import load_catalogue
 from cbr_auditor.cbr.records import Backup, Disk, ExtendInfo
+from cbr_auditor.finding import Finding
 from cbr_auditor.judge import Judge
 from cbr_auditor.plan import Plans
 from cbr_auditor.recorder import Recorder
-from cbr_auditor.report import Finding
 from cbr_auditor.spool import BackupSpool, FindingSpool
 from tests.fakes import NOW, PROJECT, make_backup
 

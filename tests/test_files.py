@@ -9,16 +9,15 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from cbr_auditor.files import ReportFolder, write_findings
+from cbr_auditor.finding import Finding, Waived
 from cbr_auditor.report import (
     ClauseResult,
     Delivery,
-    Finding,
     FrameworkResult,
     RuleResult,
     Summary,
     TargetCoverage,
     Trigger,
-    Waived,
     WaiverState,
 )
 from cbr_auditor.spool import FindingSpool

@@ -9,11 +9,11 @@ import pytest
 from cbr_auditor.catalogue import load_rules
 from cbr_auditor.cbr.records import SERVER, Backup, Disk, ExtendInfo
 from cbr_auditor.errors import AccessError, DeadlineError, ListingError, NotFoundError
+from cbr_auditor.finding import Finding
 from cbr_auditor.judge import Judge
 from cbr_auditor.override import read_overrides
 from cbr_auditor.plan import Plans
 from cbr_auditor.recorder import Recorder
-from cbr_auditor.report import Finding
 from cbr_auditor.spool import BackupSpool, FindingSpool
 from cbr_auditor.waiver import Waivers
 from tests.fakes import NOW, PROJECT, make_backup

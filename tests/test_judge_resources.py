@@ -9,7 +9,7 @@ import pytest
 
 from cbr_auditor.cbr.records import SERVER, Backup, Disk
 from cbr_auditor.errors import AccessError, DeadlineError, ListingError, NotFoundError
-from cbr_auditor.report import Finding
+from cbr_auditor.finding import Finding
 from cbr_auditor.waiver import Waivers
 from tests.fakes import NOW, PROJECT, make_backup
 from tests.rules.waivers import make_waiver

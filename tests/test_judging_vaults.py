@@ -11,7 +11,7 @@ import pytest
 from cbr_auditor.demo import faults
 from cbr_auditor.demo.endpoint import CbrEndpoint
 from cbr_auditor.demo.faults import Fault
-from cbr_auditor.report import Finding
+from cbr_auditor.finding import Finding
 from tests.fakes import NOW, PROJECT
 from tests.rules.inventory import SERVER_ID, VAULT_ID, member_row, policy_row, vault_row
 from tests.runs import TOKEN, audited, judged

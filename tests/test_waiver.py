@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cbr_auditor.errors import RuleError
-from cbr_auditor.report import Finding
+from cbr_auditor.finding import Finding
 from cbr_auditor.waiver import Waiver, Waivers, read_waivers
 from tests.fakes import NOW, PROJECT
 from tests.runs import audited, judged, serving

@@ -16,8 +16,9 @@ from pydantic import SecretStr
 
 from cbr_auditor.clock import Deadline
 from cbr_auditor.errors import DeliveryError
+from cbr_auditor.finding import Finding
 from cbr_auditor.render import Renderer
-from cbr_auditor.report import Delivery, Finding, Report
+from cbr_auditor.report import Delivery, Report
 from cbr_auditor.settings import Settings
 
 __all__ = ["deliver"]

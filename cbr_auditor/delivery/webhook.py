@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from cbr_auditor.errors import DeliveryError
 from cbr_auditor.excerpt import Room, excerpt
-from cbr_auditor.report import Finding, Report
+from cbr_auditor.finding import Finding
+from cbr_auditor.report import Report
 
 _LARGEST = 64 * 1024 - 1  # bytes; what intermediaries must forward as CloudEvents say
 _MOST_FINDINGS = 50

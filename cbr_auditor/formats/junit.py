@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby, islice
 from typing import BinaryIO
 
+from cbr_auditor.finding import Finding
 from cbr_auditor.formats.material import ADVICE, COVERAGE, Gap, Material, clean, gaps, passed, place
-from cbr_auditor.report import Finding, Report, RuleResult
+from cbr_auditor.report import Report, RuleResult
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 (2.2, Char) does not allow, not even as a reference."""

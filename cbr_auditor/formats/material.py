@@ -7,7 +7,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from cbr_auditor.report import Finding, Report, RuleResult, TargetCoverage
+from cbr_auditor.finding import Finding
+from cbr_auditor.report import Report, RuleResult, TargetCoverage
 from cbr_auditor.rule import Severity
 from cbr_auditor.text import one_line
 

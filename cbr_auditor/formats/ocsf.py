@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
+from cbr_auditor.finding import Finding
 from cbr_auditor.formats.material import (
     ADVICE,
     COVERAGE,
@@ -23,7 +24,7 @@ from cbr_auditor.formats.material import (
     place,
     write_items,
 )
-from cbr_auditor.report import Finding, Report, RuleResult, TargetCoverage
+from cbr_auditor.report import Report, RuleResult, TargetCoverage
 from cbr_auditor.rule import Severity
 
 VERSION = "1.5.0"

@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from cbr_auditor.finding import Finding
 from cbr_auditor.formats.material import ADVICE, COVERAGE, WHY, Gap, Material, clean, gaps, write_items
-from cbr_auditor.report import Finding, Report, RuleResult
+from cbr_auditor.report import Report, RuleResult
 from cbr_auditor.rule import Severity
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

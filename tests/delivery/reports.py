@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from cbr_auditor.report import Finding, Report, RuleGroup, RuleResult, Summary
+from cbr_auditor.finding import Finding
+from cbr_auditor.report import Report, RuleGroup, RuleResult, Summary
 from cbr_auditor.rule import Severity
 from tests.fakes import NOW, make_coverage, make_finding, make_report, make_rule_result
 

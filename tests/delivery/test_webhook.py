@@ -11,7 +11,8 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from cbr_auditor.delivery.webhook import compose, sign
 from cbr_auditor.errors import DeliveryError
-from cbr_auditor.report import Finding, Report
+from cbr_auditor.finding import Finding
+from cbr_auditor.report import Report
 from tests.delivery.reports import huge_report, ordinary_report
 from tests.fakes import make_finding, make_report, make_rule_result
 

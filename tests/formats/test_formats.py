@@ -10,9 +10,9 @@ import pytest
 
 from cbr_auditor.errors import SettingsError
 from cbr_auditor.files import ReportFolder, write_findings
+from cbr_auditor.finding import Finding
 from cbr_auditor.formats import FORMATS, format_files, ocsf, sarif
 from cbr_auditor.formats.material import Material
-from cbr_auditor.report import Finding
 from cbr_auditor.settings import load_settings
 from tests.fakes import make_finding, make_report, make_rule_result
 from tests.formats.conftest import Go
