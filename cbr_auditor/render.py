@@ -26,7 +26,7 @@ from cbr_auditor.errors import ReportError
 from cbr_auditor.excerpt import ROOMS, WHOLE, excerpt
 from cbr_auditor.finding import Finding
 from cbr_auditor.layout import resource_folder
-from cbr_auditor.report import Report, RuleResult
+from cbr_auditor.report import SUBJECT_NOUNS, Report, RuleResult
 from cbr_auditor.text import clip, one_line
 
 PAGE = "report.html.j2"
@@ -205,8 +205,10 @@ def local(context: Context, when: datetime, form: str = "%Y-%m-%d %H:%M") -> str
 
 
 def kind_of(finding: Finding) -> str:
-    """What a finding is about, as people say it: server, vault, policy."""
-    return kind(finding.resource_type) if finding.subject in {"backup", "resource"} else finding.subject
+    """What a finding is about, as people say it: server, vault, project."""
+    if finding.subject in {"backup", "resource"}:
+        return kind(finding.resource_type)
+    return SUBJECT_NOUNS[finding.subject][0] if finding.subject in SUBJECT_NOUNS else finding.subject
 
 
 def utc(when: datetime) -> str:
