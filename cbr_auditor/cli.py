@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cbr-auditor: {problem}", file=sys.stderr)
         return 5
     except KeyboardInterrupt:
-        print("cbr-auditor: interrupted; no report was made", file=sys.stderr, flush=True)
+        lost = "; no report was made" if arguments.command in {_run, _demo} else ""
+        print(f"cbr-auditor: interrupted{lost}", file=sys.stderr, flush=True)
         os._exit(130)  # requests under way in other threads would hold the process up
     except Exception:  # noqa: BLE001  # a defect has an exit status of its own, so that nobody takes it for a finding
         traceback.print_exc()

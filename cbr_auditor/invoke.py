@@ -34,6 +34,7 @@ from cbr_auditor.errors import SettingsError
 from cbr_auditor.interpreter import Interpreter, named_interpreter, this_interpreter
 from cbr_auditor.invocation import Invocation, Output, RuntimeLibraries
 from cbr_auditor.mask import Mask
+from cbr_auditor.setting_sources import read_secret
 from cbr_auditor.settings import PREFIX, Settings
 
 _MEMORY = (128, 256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096, 8192, 10240)  # MB
@@ -125,10 +126,12 @@ def _invoke(arguments: argparse.Namespace, code: Path) -> int:
     encrypted = read_env_file(arguments.env_file) if arguments.env_file else {}
     hidden = [value for name, value in [*os.environ.items(), *encrypted.items()] if _is_secret(name, encrypted)]
     given = {**plain, **encrypted}
+    token = given.pop(f"{PREFIX}TOKEN", "")  # the platform would give the agency's, so nobody behind reads a file
+    token = read_secret(f"{PREFIX}TOKEN", token, Path(), credential=True)
     invocation = Invocation(
         code=code,
         event=_event(arguments),
-        token=given.pop(f"{PREFIX}TOKEN", ""),
+        token=token,
         project_id=given.pop(f"{PREFIX}PROJECT_ID", ""),
         plain={name: value for name, value in given.items() if name not in encrypted},
         encrypted={name: value for name, value in given.items() if name in encrypted},
@@ -138,7 +141,7 @@ def _invoke(arguments: argparse.Namespace, code: Path) -> int:
         libraries=arguments.runtime_libs,
         complete=arguments.code.is_file(),
     )
-    mask = Mask(hidden)
+    mask = Mask([*hidden, token])
     answer = invocation.run(Output(invocation.request_id, mask))
     print(json.dumps(mask.value(answer.body), indent=2))
     return 0 if answer.code == 0 else 1

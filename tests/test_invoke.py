@@ -496,6 +496,18 @@ def test_secrets_in_an_answer_are_masked_too(run: Invoke, monkeypatch: pytest.Mo
     assert invoked.answer == {"***": ["X ***"]}
 
 
+def test_the_agencys_token_may_lie_in_a_file_as_for_every_command(
+    run: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("MIIfiled-token\n")
+    monkeypatch.setenv("AUDITOR_TOKEN", f"file:{tmp_path}/token")
+    source = "def handler(event, context): return [len(context.getToken()), context.getToken()]\n"
+    assert run(source).answer == [len("MIIfiled-token"), "***"]
+    monkeypatch.setenv("AUDITOR_TOKEN", f"file:{tmp_path}/none")
+    with pytest.raises(SettingsError, match="the file cannot be read"):
+        run(source)
+
+
 def test_what_the_function_prints_cannot_steer_the_terminal(run: Invoke) -> None:
     invoked = run("def handler(event, context): print('a\\x1b[2Jb\\u202ec')\n")
     assert "a [2Jb c\n" in invoked.log

@@ -81,14 +81,15 @@ def logs(arguments: argparse.Namespace) -> int:
             print(one_line(mask.text(line), 10_000))
             lines += 1
     except DeployError as problem:
-        return _nothing_done(problem)
+        print(f"cbr-auditor: {problem}", file=sys.stderr)
+        return 1
     if not lines:
         print(f"cbr-auditor: there is no log of the last {arguments.hours:g} hours", file=sys.stderr)
     return 0
 
 
 def _go(what: str, steps: Sequence[Step], arguments: argparse.Namespace) -> int:
-    """Show the plan, ask, and do it; 1 where a step failed or nobody agreed."""
+    """Show the plan, ask, and do it; 1 where a step failed or nobody agreed, 130 where somebody interrupted it."""
     print(what)
     _show(steps)
     todo = [step for step in steps if step.run]
@@ -107,14 +108,21 @@ def _go(what: str, steps: Sequence[Step], arguments: argparse.Namespace) -> int:
         try:
             note = step.run()
         except DeployError as problem:
-            print(f"cbr-auditor: {step.subject}: {problem}", file=sys.stderr)
-            before = ", ".join(f"{one.subject} ({one.action})" for one in done) or "nothing"
-            left = ", ".join(one.subject for one in todo[len(done) + 1 :]) or "nothing"
-            print(f"Done before: {before}. Not done: {left}. Mend it and run the command again.", file=sys.stderr)
+            _tell_how_far(f"{step.subject}: {problem}", todo, done, "Mend it and run the command again.")
             return 1
+        except KeyboardInterrupt:
+            what = f"interrupted at {step.subject}, {step.action}, which may be done or not."
+            _tell_how_far(what, todo, done, "Run the command again: it goes on from there.")
+            return 130
         done.append(step)
         print(f"done: {step.subject}, {step.action}{f' ({note})' if note else ''}", flush=True)
     return 0
+
+
+def _tell_how_far(what: str, todo: Sequence[Step], done: Sequence[Step], mend: str) -> None:
+    before = ", ".join(f"{one.subject} ({one.action})" for one in done) or "nothing"
+    left = ", ".join(one.subject for one in todo[len(done) + 1 :]) or "nothing"
+    print(f"cbr-auditor: {what}\nDone before: {before}. Not done: {left}. {mend}", file=sys.stderr)
 
 
 def _show(steps: Sequence[Step]) -> None:
@@ -130,7 +138,8 @@ def _agreed() -> bool:
         raise SettingsError("there is nobody to ask whether to go on", "Look at --dry-run, then use --yes.")
     try:
         return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
-    except EOFError:
+    except (EOFError, KeyboardInterrupt):
+        print()
         return False
 
 

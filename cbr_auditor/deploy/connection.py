@@ -13,10 +13,10 @@ from cbr_auditor.cloud.service import Service
 from cbr_auditor.clouds import find
 from cbr_auditor.deploy.client import FunctionGraph
 from cbr_auditor.deploy.deployment import Deployment
-from cbr_auditor.errors import DeployError, ListingError, SettingsError
+from cbr_auditor.errors import SettingsError
 from cbr_auditor.http_retry import Patience
 from cbr_auditor.settings import PREFIX, load_settings
-from cbr_auditor.target import Credentials
+from cbr_auditor.target import LOGINS, Credentials
 
 _SECONDS = 1800.0  # for all that one command asks
 _PATIENCE = Patience(tries=4, seconds=0.0)  # somebody waits for the answer
@@ -40,23 +40,20 @@ class Connection:
 
 
 def connect(deployment: Deployment, clock: Clock, environ: Mapping[str, str] | None = None) -> Connection:
-    """Sign in where the deployment is. Raises `SettingsError`; `DeployError` where IAM refuses."""
+    """Say who signs in where the deployment is. Raises `SettingsError`; what IAM refuses, the first request says."""
     environ = os.environ if environ is None else environ
     provider = deployment.provider
     endpoint = provider.endpoint or _address(provider.region, "functiongraph", "endpoint")
     # Other AUDITOR_ variables of the shell are the function's, or none of a deployment's business.
     mine = {name: value for name, value in environ.items() if not name.startswith(PREFIX) or name in _READ}
-    own = any(environ.get(f"{PREFIX}{name.upper()}") for name in Credentials.model_fields)
+    own = any(environ.get(f"{PREFIX}{name.upper()}") for name in LOGINS)
     settings = load_settings(
         mine,
         given={"region": provider.region, "project_id": provider.project_id, "cbr_endpoint": endpoint},
         fallbacks=find(environ, own=own).values,
     )
     deadline = Deadline(clock, _SECONDS)
-    try:
-        target, auth = Access(settings, deadline, _PATIENCE).targets()[0]
-    except ListingError as problem:
-        raise DeployError(problem.what, problem.mend) from None
+    target, auth = Access(settings, deadline, _PATIENCE).targets()[0]
     ca_file = str(settings.ca_file) if settings.ca_file else None
     secrets = (*deployment.function.secret.values(), *getattr(auth, "secrets", ()))
     graph = FunctionGraph(

@@ -22,7 +22,10 @@ def read_log(
     """Each line of the log between two times, oldest first. Raises `DeployError`."""
     group, ident = stream.get("group_id"), stream.get("stream_id")
     if not group or not ident:
-        raise DeployError("the function's log is not kept", "Set logs: true in serverless.yml and deploy.")
+        raise DeployError(
+            "the function's log is not kept, or there is no function yet",
+            "Set logs: true in serverless.yml and deploy.",
+        )
     path = (
         f"/v2/{quote(connection.graph.project_id, safe='')}/groups/{quote(str(group), safe='')}"
         f"/streams/{quote(str(ident), safe='')}/content/query"

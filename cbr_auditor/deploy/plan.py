@@ -152,11 +152,14 @@ class Planner:
         self._notify(self._version)
         return note
 
-    def _lead(self, alias: str) -> None:
+    def _lead(self, alias: str) -> str | None:
         if self._state.live_version is None:
             self._graph.create_alias(self._urn, alias, self._version)
         elif self._state.live_version != self._version:
             self._graph.move_alias(self._urn, alias, self._version)
+        else:
+            return f"it leads to {one_line(self._version, 64)} already"
+        return None
 
 
 def _new_name(now: datetime, taken: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ _MENDS = {
     "FSS.1036": "Check vpc.vpcId.",
     "FSS.1041": "Delete a function that is no longer used, or ask for a higher quota.",
     "FSS.1042": "Delete versions and functions that are no longer used.",
+    "FSS.1051": "Deploy it first: cbr-auditor deploy.",
     "FSS.1061": "Another function has this name: change it, or deploy again if it is this one.",
     "FSS.1109": "Check the timer's name and schedule.",
     "FSS.1121": _AGENCY,

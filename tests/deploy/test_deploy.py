@@ -211,6 +211,7 @@ def test_secrets_are_encrypted_set_again_and_never_shown(
     assert status == 0
     assert "AUDITOR_SMTP_PASSWORD, encrypted: set again, for its value cannot be read" in out
     assert f"nothing is new since {first}" in out
+    assert f"alias live, move (it leads to {first} already)" in out
     assert list(deployed(api).versions) == [first]
     monkeypatch.setenv("AUDITOR_SMTP_PASSWORD", CANARY + "2")
     texts += [out, err, *run("deploy", "--yes")[1:]]

@@ -97,7 +97,9 @@ def test_an_invocation_is_never_sent_twice(api: FunctionGraphApi, project: Proje
 
 def test_a_function_that_is_not_there_cannot_be_invoked(api: FunctionGraphApi, project: Project, run: Run) -> None:
     status, _, err = run("invoke", "--remote")
-    assert (status, "FSS.1051" in err) == (1, True)
+    assert (status, "FSS.1051" in err, "Deploy it first" in err) == (1, True, True)
+    status, _, err = run("logs")
+    assert (status, "or there is no function yet" in err, "Nothing was changed" in err) == (1, True, False)
 
 
 def test_logs_prints_all_pages(
