@@ -1,7 +1,7 @@
 """What a run is evidence for: each framework's clauses, the rules behind them, and what was not assessed.
 
-A clause is only ever as good as the worst of what is behind it, and `no_finding` stands only where every rule behind it
-was on, had something to judge, came to a decision everywhere, and everything was seen.
+A clause is only ever as good as the worst of what is behind it, be it reported by another rule, and `no_finding` stands
+only where every rule behind it was on, had something to judge, came to a decision everywhere, and everything was seen.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -116,10 +116,11 @@ def _clause(
         result="",
         rules=[rule.id for rule in rules],
         rules_off=sorted(off),
-        findings=sum(rule.failed for rule in rules),
+        # What another rule reported counts where the clause has no finding of its own: that rule may not be behind it.
+        findings=sum(rule.failed for rule in rules) or sum(rule.superseded for rule in rules),
         undecided=sum(rule.unknown for rule in rules),
         errors=sum(rule.errors for rule in rules),
-        waived=sum(rule.waived for rule in rules),
+        waived=sum(rule.waived for rule in rules) or sum(rule.superseded_waived for rule in rules),
         not_assessed=list(_not_assessed(clause, rules, off, scope, limits)),
     )
     result.result = _worst(result, judged=bool(judged) and scope.audited)
@@ -160,6 +161,8 @@ def _not_assessed(
     for rule in rules:
         if rule.errors:
             yield f"{rule.id} crashed on {rule.counted(rule.errors)}."
+        if rule.not_examined:
+            yield f"By setting, {rule.id} did not look at {rule.counted(rule.not_examined)}."
         if not _has_judged(rule):
             yield f"{rule.id} had no {rule.nouns[0]} to judge."
         if scope.silences(rule.id):

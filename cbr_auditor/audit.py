@@ -155,10 +155,10 @@ def _add(result: Audit, target: TargetPlan, seen: _Seen, log: logging.Logger) ->
 def _judge_waivers(result: Audit, waivers: Waivers, findings: FindingSpool) -> None:
     """Ask the rules about the waivers themselves, now that it is known what each matched."""
     complete = all(target.complete for target in result.coverage)
-    on = {rule.id for rule in result.rules}
+    tallies = {rule.id: tally for rule, tally in zip(result.rules, result.tallies, strict=True)}
     recorder = Recorder(result.rules, project_id="", region=None, findings=findings)
     for waiver in waivers.all:
-        waiver.decided = complete and waiver.rule in on
+        waiver.decided = complete and waiver.rule in tallies and tallies[waiver.rule].told_all
         for index, rule in enumerate(result.rules):
             if rule.subject != "waiver":
                 continue

@@ -200,7 +200,10 @@ class Judge:
         """Ask again about resources whose disks had to be looked at: those of the two newest good backups."""
         if self._server_disks == "none":
             for index, _ in waiting:
-                self._recorder.tallies[index].passed(_BY_SETTING)
+                tally = self._recorder.tallies[index]
+                tally.checked -= 1
+                tally.not_examined += 1
+                tally.passed(_BY_SETTING)
             return
         for start in range(0, len(waiting), _ASKED_AT_ONCE // 2):
             batch = waiting[start : start + _ASKED_AT_ONCE // 2]
@@ -293,6 +296,7 @@ class Judge:
                 outcome = check(backup, resource) if rule.takes_resource else check(backup)
                 if outcome is Needs.DISKS and not rule.takes_resource and not self._is_due(backup):
                     self._recorder.tallies[index].checked -= 1
+                    self._recorder.tallies[index].not_examined += self._server_disks == "none"
                     not_examined = True
                 else:
                     self._recorder.settle(index, backup, outcome)

@@ -29,6 +29,14 @@ class Tally(msgspec.Struct):
     waived: int = 0
     """Findings, failures and undecided ones, that a waiver accepts; they are not among the others."""
     errors: int = 0
+    superseded: int = 0
+    """Problems that another rule has reported already; they are no findings of this one, and no pass either."""
+    superseded_waived: int = 0
+    """Those of which a waiver accepts what the other rule reported; they are not among `superseded`."""
+    not_asked: int = 0
+    """Targets where the rule could judge nothing, as what it needs could not be listed."""
+    not_examined: int = 0
+    """What it did not judge by setting."""
     no_problem: dict[str, int] = {}
     error_examples: list[str] = []
 
@@ -39,9 +47,18 @@ class Tally(msgspec.Struct):
         self.unknown += other.unknown
         self.waived += other.waived
         self.errors += other.errors
+        self.superseded += other.superseded
+        self.superseded_waived += other.superseded_waived
+        self.not_asked += other.not_asked
+        self.not_examined += other.not_examined
         for reason, count in other.no_problem.items():
             self.no_problem[reason] = self.no_problem.get(reason, 0) + count
         self.error_examples = (self.error_examples + other.error_examples)[:_EXAMPLES]
+
+    @property
+    def told_all(self) -> bool:
+        """Whether it could judge everything and report all of it itself."""
+        return not (self.errors or self.superseded or self.superseded_waived or self.not_asked or self.not_examined)
 
     def passed(self, reason: str) -> None:
         """Count what is no problem for a reason worth telling."""
@@ -64,9 +81,10 @@ class Recorder:
         self.project_id = project_id
         self.region = region
         self.tallies = [Tally() for _ in rules]
-        # What superseding rules have said of a resource or a backup, by the rule that must not say it again.
+        # What superseding rules have said of a resource or a backup, by the rule that must not say it again: which rule
+        # said it, and whether a waiver accepts it.
         superseded = {other for rule in rules for other in rule.supersedes}
-        self._said: dict[str, dict[str, str]] = {rule.id: {} for rule in rules if rule.id in superseded}
+        self._said: dict[str, dict[str, tuple[str, bool]]] = {rule.id: {} for rule in rules if rule.id in superseded}
         self._findings = findings
         self._waivers = waivers
         self._waivable = frozenset(waiver.rule for waiver in waivers.all) if waivers else frozenset()
@@ -74,11 +92,11 @@ class Recorder:
     def settle(self, index: int, subject: Subject, outcome: Outcome) -> None:
         """Count an outcome and keep its finding. Raises `TypeError` for what is no outcome."""
         if isinstance(outcome, str) and outcome:
-            self.keep(index, subject, "fail", outcome)
+            waived = self.keep(index, subject, "fail", outcome)
             rule = self.rules[index]
             for other in rule.supersedes:
                 if other in self._said:
-                    self._said[other][identify(subject).id] = rule.id
+                    self._said[other][identify(subject).id] = (rule.id, waived)
         elif isinstance(outcome, Unknown):
             self.keep(index, subject, "unknown", f"cannot tell without {outcome.what}")
         elif isinstance(outcome, NoProblem) and isinstance(outcome.reason, str):
@@ -89,14 +107,20 @@ class Recorder:
     def said_already(self, index: int, *subject_ids: str | None) -> bool:
         """Whether a rule that supersedes this one has found the problem of one of these; it is counted, then."""
         said = self._said.get(self.rules[index].id)
-        by = next((said[ident] for ident in subject_ids if ident in said), None) if said else None
-        if by is None:
+        known = next((said[ident] for ident in subject_ids if ident in said), None) if said else None
+        if known is None:
             return False
-        self.tallies[index].passed(f"already reported as {by}")
+        by, waived = known
+        tally = self.tallies[index]
+        tally.passed(f"already reported as {by}")
+        if waived:
+            tally.superseded_waived += 1
+        else:
+            tally.superseded += 1
         return True
 
-    def keep(self, index: int, subject: Subject, outcome: str, message: str) -> None:
-        """Count and spool one finding."""
+    def keep(self, index: int, subject: Subject, outcome: str, message: str) -> bool:
+        """Count and spool one finding; gives whether a waiver accepts it."""
         rule, tally = self.rules[index], self.tallies[index]
         who = identify(subject)
         waived = self._waived(rule.id, who) if rule.id in self._waivable else None
@@ -132,6 +156,7 @@ class Recorder:
         when = _UNTIMED if time is None else (time.timestamp() if rule.soonest else -time.timestamp())
         place = index + _BEHIND_ALL_RULES if waived else index
         self._findings.add((place, outcome != "fail", when, self.project_id, who.id), finding)
+        return waived is not None
 
     def crashed(self, index: int, subject: Subject, problem: BaseException) -> None:
         """Count a rule that raised: it did not judge this subject."""

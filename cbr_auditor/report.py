@@ -63,6 +63,12 @@ class RuleResult(msgspec.Struct):
     """What the rule judges: `backup`, `resource`, `vault`, `policy`, `task`, `target` or `waiver`."""
     waived: int = 0
     """Findings that a waiver accepts, the undecided ones among them; they are in neither `failed` nor `unknown`."""
+    superseded: int = 0
+    """Problems that another rule has reported already, as `no_problem` says: no findings of this one, and no passes."""
+    superseded_waived: int = 0
+    """The same, where a waiver accepts what the other rule reported."""
+    not_examined: int = 0
+    """What was not judged by setting (`server_disks = "none"`); it is not among `checked`."""
 
     @property
     def nouns(self) -> tuple[str, str]:

@@ -202,6 +202,9 @@ def _report(
             error_examples=tally.error_examples,
             subject=rule.subject,
             waived=tally.waived,
+            superseded=tally.superseded,
+            superseded_waived=tally.superseded_waived,
+            not_examined=tally.not_examined,
         )
         for rule, tally in zip(result.rules, result.tallies, strict=True)
     ]

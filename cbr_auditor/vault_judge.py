@@ -171,6 +171,7 @@ def judge_target(
 def leave_undecided(recorder: Recorder, index: int, target: Target, problem: ListingError) -> None:
     """Record that a rule could not judge anything of a target, and the mend."""
     recorder.tallies[index].checked += 1
+    recorder.tallies[index].not_asked += 1
     recorder.keep(index, target, "unknown", f"cannot tell: {problem}")
 
 

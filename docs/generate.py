@@ -24,7 +24,7 @@ are in our own words; the clauses' texts are their publishers'. Every run writes
 
 | result | what it means |
 |---|---|
-| `findings` | rules behind the clause found problems, of any severity |
+| `findings` | rules behind the clause found problems, of any severity, or leave them to another rule |
 | `undecided` | none was found, and some checks could not be decided or crashed |
 | `not_assessed` | no rule behind the clause was on and had anything to judge |
 | `waived` | a waiver accepts every finding |

@@ -45,6 +45,12 @@ def clause(*rules: RuleResult, off: dict[str, tuple[str, ...]] | None = None, sc
         ({"errors": 4}, "undecided", "undecided: 4"),
         ({"checked": 0, "errors": 4}, "undecided", "undecided: 4"),
         ({"waived": 2}, "waived", "waived: 2"),
+        ({"superseded": 2}, "findings", "findings: 2"),
+        ({"superseded": 2, "failed": 1}, "findings", "findings: 1"),
+        ({"superseded": 1, "superseded_waived": 1, "waived": 1}, "findings", "findings: 1"),
+        ({"superseded_waived": 2}, "waived", "waived: 2"),
+        ({"not_examined": 2}, "partly_assessed", "no finding, in part"),
+        ({"checked": 0, "not_examined": 2}, "not_assessed", "not assessed"),
         ({"checked": 0}, "not_assessed", "not assessed"),
         ({"checked": 0, "subject": "task"}, "not_assessed", "not assessed"),
     ],
@@ -94,6 +100,11 @@ def test_a_rule_that_is_off_is_named() -> None:
 def test_a_rule_with_nothing_to_judge_is_named_beside_one_that_had() -> None:
     found = clause(rule("r1"), rule("r2", checked=0, subject="policy"))
     assert (found.result, found.not_assessed) == ("partly_assessed", ["r2 had no policy to judge."])
+
+
+def test_what_was_not_looked_at_by_setting_is_said() -> None:
+    found = clause(rule(not_examined=2))
+    assert found.not_assessed == ["By setting, r1 did not look at 2 backups."]
 
 
 def test_a_clause_without_rules_says_why() -> None:

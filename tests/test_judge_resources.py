@@ -189,12 +189,12 @@ def test_whatever_the_setting_two_details_are_enough_for_it(tmp_path: Path, sett
     assert sorted(court.asked) == ["n0", "n1"]
 
 
-def test_where_disks_are_not_looked_at_by_setting_it_is_no_problem_and_counted(tmp_path: Path) -> None:
+def test_where_disks_are_not_looked_at_by_setting_nothing_is_judged_and_that_is_counted(tmp_path: Path) -> None:
     court = Court(tmp_path, DROPPED, server_disks="none")
     assert court.hear(server("new", 1), server("old", 25)) == []
     assert court.asked == []
     tally = court.tally(DROPPED)
-    assert (tally.checked, tally.unknown) == (1, 0)
+    assert (tally.checked, tally.unknown, tally.not_examined) == (0, 0, 1)
     assert tally.no_problem == {"its disks were not looked at, by setting": 1}
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cbr_auditor.demo import faults
 from cbr_auditor.errors import RuleError
 from cbr_auditor.finding import Finding
 from cbr_auditor.waiver import Waiver, Waivers, read_waivers
@@ -160,6 +161,24 @@ def test_nor_where_its_rule_is_off(tmp_path: Path) -> None:
     with serving(row(1)) as endpoint:
         report = audited(tmp_path, endpoint, toml() + "[rules.backup-error]\nenabled = false\n")
     assert report["findings"] == []
+
+
+@pytest.mark.parametrize("rule", ["vault-not-locked", "task-failed"])
+def test_nor_where_its_rule_could_not_list_what_it_needs(tmp_path: Path, rule: str) -> None:
+    with serving(row(1)) as endpoint:
+        endpoint.faults.append(faults.without("cbr:vaults:list", "cbr:tasks:list"))
+        report = audited(tmp_path, endpoint, toml(rule=rule) + f"[rules.{rule}]\n")
+    assert [finding["rule"] for finding in report["findings"]] == [rule]
+    assert report["waivers"][0]["state"] == "active"
+
+
+def test_nor_where_another_rule_reports_what_it_is_for(tmp_path: Path) -> None:
+    waiver = toml(rule="resource-rpo-breach", resource="disk-1")
+    rules = "[rules.resource-rpo-breach]\n[rules.resource-no-good-backup]\n"
+    with serving(row(1, **HIGH)) as endpoint:
+        report = audited(tmp_path, endpoint, waiver + rules)
+    assert [finding["rule"] for finding in report["findings"]] == ["resource-no-good-backup", "backup-error"]
+    assert report["waivers"][0]["state"] == "active"
 
 
 def test_one_that_ends_within_14_days_is_announced_to_those_who_read(tmp_path: Path) -> None:

@@ -59,10 +59,10 @@ def _by_rule(material: Material) -> Iterator[Finding]:
 
 def _counts(rule: RuleResult, report: Report) -> dict[str, int]:
     errors = rule.unknown + bool(rule.errors)
-    silent = not passed(rule, report) and not _found(rule)
     found = rule.failed + rule.waived + errors
-    rest = bool(passed(rule, report)) + silent
-    return {"tests": found + rest, "failures": rule.failed, "errors": errors, "skipped": rule.waived + silent}
+    skipped = len(_skipped(rule, report))
+    rest = bool(passed(rule, report)) + skipped
+    return {"tests": found + rest, "failures": rule.failed, "errors": errors, "skipped": rule.waived + skipped}
 
 
 def _found(rule: RuleResult) -> int:
@@ -70,13 +70,26 @@ def _found(rule: RuleResult) -> int:
 
 
 def _rest(rule: RuleResult, report: Report) -> Iterator[str]:
-    """What the rule judged and has no finding: one test case that passes, if it can be said at all."""
+    """What the rule has no finding of: one test case that passes, if it can be said at all, and what is skipped."""
     count = passed(rule, report)
     if count:
         yield _case(f"no finding: {rule.counted(count)}", rule.id)
-    elif not _found(rule):
+    for name, kind, said in _skipped(rule, report):
+        yield _case(name, rule.id, "skipped", kind, said)
+
+
+def _skipped(rule: RuleResult, report: Report) -> list[tuple[str, str, str]]:
+    """What says nothing of itself, as test cases: name, type and message."""
+    cases = []
+    if rule.superseded or rule.superseded_waived:
+        count = rule.counted(rule.superseded + rule.superseded_waived)
+        cases.append(("reported by another rule", "superseded", f"another rule has reported the problem of {count}"))
+    if rule.not_examined:
+        cases.append(("not looked at", "not-examined", f"not looked at by setting: {rule.counted(rule.not_examined)}"))
+    if not cases and not passed(rule, report) and not _found(rule):
         said = "there was nothing to judge" if report.complete else "no finding among what was seen, but not all was"
-        yield _case("no finding", rule.id, "skipped", "not-judged", said)
+        cases.append(("no finding", "not-judged", said))
+    return cases
 
 
 def _coverage_counts(report: Report, unseen: list[Gap]) -> dict[str, int]:

@@ -73,7 +73,8 @@ def passed(rule: RuleResult, report: Report) -> int:
     """On how many the rule found nothing; 0 where that says little, as not everything was seen or it crashed."""
     if not report.complete or rule.errors:
         return 0
-    return max(0, rule.checked - rule.failed - rule.unknown - rule.waived)
+    other = rule.superseded + rule.superseded_waived
+    return max(0, rule.checked - rule.failed - rule.unknown - rule.waived - other)
 
 
 def clean(text: str | None) -> str:

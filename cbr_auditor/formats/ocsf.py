@@ -178,7 +178,8 @@ def _target_seen(target: TargetCoverage, report: Report) -> _Event:
 
 def _passes(rule: RuleResult, report: Report) -> bool:
     """Whether the rule passed everywhere, with something to judge and everything seen."""
-    return bool(passed(rule, report)) and not rule.failed + rule.unknown + rule.waived
+    other = rule.superseded + rule.superseded_waived + rule.not_examined
+    return bool(passed(rule, report)) and not rule.failed + rule.unknown + rule.waived + other
 
 
 def _rule_passed(rule: RuleResult, base: _Event, report: Report) -> _Event:

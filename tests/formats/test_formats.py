@@ -20,6 +20,14 @@ from tests.test_cli import call
 from tests.test_contract import cbr, row
 
 ROOT = Path(__file__).parents[2]
+WAIVED_RESOURCE = """
+[[waivers]]
+rule = "resource-no-good-backup"
+resource = "disk-1"
+reason = "being replaced"
+owner = "ops"
+expires = 2026-12-31
+"""
 
 
 def test_a_format_is_chosen_by_variable_file_or_option(tmp_path: Path) -> None:
@@ -112,3 +120,39 @@ def test_the_page_about_formats_names_every_format_and_file() -> None:
         score = sarif._SCORES.get(severity)
         end = f"{score} {severity.value}" if score else "none"
         assert f"| {severity.value} | {number} {word} | {sarif._LEVELS[severity]} | {end} |" in page
+
+
+SUPERSEDED = """
+profile = "dora"
+[rules.resource-rpo-breach]
+[rules.resource-no-good-backup]
+"""
+
+
+@pytest.mark.parametrize(("waiver", "clause"), [("", "findings"), (WAIVED_RESOURCE, "waived")])
+def test_a_problem_that_another_rule_reports_is_no_pass(go: Go, waiver: str, clause: str) -> None:
+    with cbr(row(1, status="error")) as endpoint:
+        written = go(endpoint, SUPERSEDED + waiver)
+    assert [finding["rule"] for finding in written.findings if finding["rule"].startswith("resource-")] == [
+        "resource-no-good-backup"
+    ]
+    assert "resource-rpo-breach" not in {event["compliance"]["control"] for event in written.ocsf}
+    (case,) = written.suite("resource-rpo-breach").iter("testcase")
+    assert case[0].attrib["type"] == "superseded"
+    dora = next(framework for framework in written.report["frameworks"] if framework["id"] == "dora")
+    objectives = next(each for each in dora["clauses"] if each["id"] == "12(6)")
+    assert objectives["result"] == clause
+    assert "reported by another rule 1" in (written.folder / "controls.html").read_text()
+
+
+def test_what_was_not_looked_at_by_setting_is_no_pass(go: Go) -> None:
+    server = row(1, resource_type="OS::Nova::Server", encrypted=None)
+    with cbr(server, row(2)) as endpoint:
+        written = go(endpoint, AUDITOR_SERVER_DISKS="none")
+    assert written.report["findings"] == []
+    assert "backup-unencrypted" not in {event["compliance"]["control"] for event in written.ocsf}
+    kinds = [case[0].get("type") for case in written.suite("backup-unencrypted").iter("testcase") if len(case)]
+    assert kinds == ["not-examined"]
+    gdpr = next(framework for framework in written.report["frameworks"] if framework["id"] == "gdpr")
+    encryption = next(each for each in gdpr["clauses"] if each["id"] == "32(1)(a)")
+    assert encryption["result"] == "partly_assessed"
