@@ -60,6 +60,8 @@ class Audit(msgspec.Struct):
     """A question for each project that was listed to its end and has no backup."""
     refusals: list[ListingError]
     """What ended a target's listing, for the targets where something did."""
+    missing_actions: set[str] = msgspec.field(default_factory=set)
+    """IAM actions for want of which rules are undecided somewhere."""
 
 
 class _Seen(msgspec.Struct):
@@ -131,6 +133,7 @@ def _add(result: Audit, target: TargetPlan, seen: _Seen, log: logging.Logger) ->
     result.resources += seen.resources
     for tally, found in zip(result.tallies, seen.recorder.tallies, strict=True):
         tally.add(found)
+    result.missing_actions |= seen.recorder.missing_actions
     rows = state.listed + state.unreadable
     result.audited |= state.broken is None or rows > 0
     if state.broken is not None:

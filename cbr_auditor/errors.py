@@ -52,7 +52,9 @@ class ListingError(AuditorError):
 
 
 class AccessError(ListingError):
-    """401 or 403: the token is wrong or has ended, or an IAM action is missing."""
+    """401 or 403: the token is wrong or has ended, or an IAM action is missing: then `action` names it."""
+
+    action = ""
 
 
 class NotFoundError(ListingError):

@@ -160,6 +160,7 @@ class Judge:
             self._judge_disks(for_disks, details)
             if isinstance(details.refused, AccessError):
                 self.notes.append(f"The disks of server backups could not be looked at: {details.refused}")
+                self._recorder.missing_actions |= {details.refused.action} - {""}
         finally:
             details.close()
 

@@ -81,6 +81,8 @@ class Recorder:
         self.project_id = project_id
         self.region = region
         self.tallies = [Tally() for _ in rules]
+        self.missing_actions: set[str] = set()
+        """IAM actions for want of which rules stay undecided."""
         # What superseding rules have said of a resource or a backup, by the rule that must not say it again: which rule
         # said it, and whether a waiver accepts it.
         superseded = {other for rule in rules for other in rule.supersedes}

@@ -172,6 +172,8 @@ def leave_undecided(recorder: Recorder, index: int, target: Target, problem: Lis
     """Record that a rule could not judge anything of a target, and the mend."""
     recorder.tallies[index].checked += 1
     recorder.tallies[index].not_asked += 1
+    if isinstance(problem, AccessError) and problem.action:
+        recorder.missing_actions.add(problem.action)
     recorder.keep(index, target, "unknown", f"cannot tell: {problem}")
 
 

@@ -54,8 +54,7 @@ def decide(audit: Audit, summary: Summary, fail_on: Severity) -> Verdict:
         reasons.append(f"A rule crashed {_times(summary.rule_errors)}: those backups are not judged by it.")
     if lesser:
         reasons.append(f"{lesser[1]}.")
-    if summary.unknown:
-        reasons.append(f"{_plural(summary.unknown, 'check')} could not be decided.")
+    reasons += _undecided(audit, summary)
     reasons += audit.empty
     if failing:
         word = FAIL
@@ -66,6 +65,16 @@ def decide(audit: Audit, summary: Summary, fail_on: Severity) -> Verdict:
     else:
         word = PASS
     return Verdict(word, complete, _headline(audit, summary, word, failing, lesser), reasons)
+
+
+def _undecided(audit: Audit, summary: Summary) -> list[str]:
+    """How much could not be decided, and for want of which permissions."""
+    if not summary.unknown:
+        return []
+    reasons = [f"{_plural(summary.unknown, 'check')} could not be decided."]
+    if audit.missing_actions:
+        reasons.append(f"Not granted, so rules are undecided: {', '.join(sorted(audit.missing_actions))}.")
+    return reasons
 
 
 def _headline(

@@ -133,6 +133,7 @@ def test_a_missing_permission_makes_its_rules_unknown_with_the_action_to_add(
     assert all(action in finding["message"] for finding in unknown)
     assert not [finding for finding in report["findings"] if finding["rule"] in rules and finding not in unknown]
     assert report["verdict"] != "pass"
+    assert f"Not granted, so rules are undecided: {action}." in report["reasons"]
     assert report["complete"] is True
 
 

@@ -94,3 +94,14 @@ def test_the_headline_counts_what_decides_the_verdict() -> None:
     assert verdict({"critical": 1, "high": 2, "low": 7}).headline == "1 critical, 2 high findings in 204 backups"
     assert verdict({"high": 1}).headline == "1 high finding in 204 backups"
     assert verdict().headline == "204 backups of 31 protected resources, nothing to do"
+
+
+def test_a_missing_permission_is_said_where_it_leaves_checks_undecided() -> None:
+    missing = {"cbr:vaults:list", "cbr:tasks:list"}
+    said = verdict(unknown=5, missing_actions=missing)
+    assert (said.word, said.complete) == ("warn", True)
+    assert said.reasons == [
+        "5 checks could not be decided.",
+        "Not granted, so rules are undecided: cbr:tasks:list, cbr:vaults:list.",
+    ]
+    assert verdict(missing_actions=missing).word == "pass"  # a waiver accepts what is undecided

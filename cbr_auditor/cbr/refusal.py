@@ -70,11 +70,13 @@ def refusal(response: requests.Response, body: bytes, host: str, project_id: str
             status,
         )
     if status == 403:
-        return AccessError(
+        refused = AccessError(
             what,
             f"Grant the IAM action {action} in project {project_id} to the agency or user.",
             status,
         )
+        refused.action = action
+        return refused
     if status == 404 and not code.startswith("BackupService."):
         return NotFoundError(
             what,
