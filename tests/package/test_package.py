@@ -20,6 +20,7 @@ from cbr_auditor import __version__
 from cbr_auditor.interpreter import Interpreter
 from cbr_auditor.package.lock import lock_file, read_lock
 from tests.package.conftest import ROOT, build, checkout, the_zip, unpacked
+from tests.test_secrets_stay_hidden import CANARIES, leaks
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +64,18 @@ def test_no_path_of_the_builder_is_inside(source: Path, archive: Path, dist: Pat
     texts |= {path.name: path.read_bytes() for path in dist.iterdir() if path != archive}
     found = [(name, path) for name, text in texts.items() for path in foreign if path.encode() in text]
     assert found == []
+
+
+def test_no_secret_of_the_builder_is_inside(source: Path, tmp_path: Path) -> None:
+    variables = {f"AUDITOR_{name.upper()}": secret for name, secret in CANARIES.items()}
+    variables |= {"OS_PASSWORD": CANARIES["password"], "PROD_TOKEN": CANARIES["token"]}
+    (tmp_path / "auditor.toml").write_text('[[targets]]\nproject_id = "p"\ntoken_variable = "PROD_TOKEN"\n')
+    said = build("3.10", tmp_path, "--no-compile", source=source, **variables)
+    with zipfile.ZipFile(the_zip(tmp_path)) as content:
+        assert "auditor.toml" in content.namelist()
+        texts = [content.read(name).decode("utf-8", "replace") for name in content.namelist()]
+    texts += [said, *(path.read_text() for path in tmp_path.iterdir() if path.suffix != ".zip")]
+    assert not [leak for text in texts for leak in leaks(text, CANARIES)]
 
 
 def test_the_root_holds_the_handler_the_auditor_its_rules_and_templates(source: Path, archive: Path) -> None:
