@@ -41,4 +41,6 @@ def check(backup: Backup, resource: Resource, *, max_days: float = 400) -> str |
         return Unknown("expired_at" if backup.expired_at is None else "created_at")
     if days <= max_days:
         return None
+    if backup.auto_trigger is not False and resource.unseen:
+        return Unknown(resource.unseen)
     return f"the backup is kept for {days:.0f} days, more than {max_days:g}"

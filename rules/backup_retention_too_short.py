@@ -53,4 +53,8 @@ def check(backup: Backup, resource: Resource, *, min_days: float = 30) -> str | 
         return Unknown("expired_at" if backup.expired_at is None else "created_at")
     if days + _FORGIVEN >= min_days:
         return None
+    if days < 0:
+        return Unknown("an expired_at that is after created_at")
+    if backup.auto_trigger is not False and resource.unseen:
+        return Unknown(resource.unseen)
     return f"the backup is kept for {days:.1f} days, less than {min_days:g}"

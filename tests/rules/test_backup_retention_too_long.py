@@ -36,6 +36,13 @@ def test_a_newer_one_that_failed_does_not_stand_for_it(judge: Judge) -> None:
     assert isinstance(judge("backup-retention-too-long", kept(401), failed), str)
 
 
+def test_where_newer_ones_may_be_unseen_only_a_manual_one_is_sure(judge: Judge) -> None:
+    ident, unseen = "backup-retention-too-long", "the newer backups that could not be listed"
+    assert judge(ident, kept(401), unseen=unseen) == Unknown(unseen)
+    assert judge(ident, kept(401, auto_trigger=None), unseen=unseen) == Unknown(unseen)
+    assert isinstance(judge(ident, kept(401, auto_trigger=False), unseen=unseen), str)
+
+
 def test_what_cannot_be_read_is_unknown(judge: Judge) -> None:
     odd = make_backup(expired_at=None, unreadable=("expired_at",))
     assert judge("backup-retention-too-long", odd) == Unknown("expired_at")

@@ -49,6 +49,17 @@ def test_a_newer_one_that_failed_does_not_stand_for_it(judge: Judge) -> None:
     assert isinstance(judge("backup-retention-too-short", kept(3), failed), str)
 
 
+def test_where_newer_ones_may_be_unseen_only_a_manual_one_is_sure(judge: Judge) -> None:
+    ident, unseen = "backup-retention-too-short", "the newer backups that could not be listed"
+    assert judge(ident, kept(3), unseen=unseen) == Unknown(unseen)
+    assert judge(ident, kept(3, auto_trigger=None), unseen=unseen) == Unknown(unseen)
+    assert isinstance(judge(ident, kept(3, auto_trigger=False), unseen=unseen), str)
+
+
+def test_an_end_before_the_beginning_tells_nothing_of_how_long_it_is_kept(judge: Judge) -> None:
+    assert judge("backup-retention-too-short", kept(-10)) == Unknown("an expired_at that is after created_at")
+
+
 def test_what_cannot_be_read_is_unknown(judge: Judge) -> None:
     odd = make_backup(expired_at=None, unreadable=("expired_at",))
     assert judge("backup-retention-too-short", odd) == Unknown("expired_at")
