@@ -114,7 +114,10 @@ def load_catalogue(
     """
     ours = resource_folder("rules")
     known = RuleFiles([ours, *_installed(), *([folder] if folder else [])])
-    chosen = resolve(profile, profiles or {}, built_in_profiles(ours), known)
+    built_in = built_in_profiles(ours)
+    for name in profiles or {}:  # one that is not in use is read too: it may be chosen tomorrow
+        resolve(name, profiles or {}, built_in, known)
+    chosen = resolve(profile, profiles or {}, built_in, known)
     chosen.on |= {ident for ident, path in known.paths.items() if path.parent != ours}
     _switch(known, chosen, tables or {})
     read = read_overrides(overrides, known)

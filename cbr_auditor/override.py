@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cbr_auditor.auditor_toml import check_keys, texts_of
+from cbr_auditor.cbr.query import RESOURCE_TYPES
 from cbr_auditor.cbr.vaults import Vault
 from cbr_auditor.errors import RuleError
 from cbr_auditor.pattern import matches
@@ -14,6 +15,7 @@ from cbr_auditor.rule import Rule
 from cbr_auditor.rule_table import options_of
 from cbr_auditor.subject import Identity
 from cbr_auditor.suggestion import did_you_mean
+from cbr_auditor.text import one_line
 
 _SELECTORS = ("resource", "resource_type", "vault", "vault_tag", "project_id")
 _ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
@@ -83,6 +85,11 @@ def _read(place: str, table: Any, rules: Mapping[str, Rule]) -> Override:
     selectors = {name: texts_of(place, table, name) for name in _SELECTORS}
     if not any(selectors.values()):
         raise RuleError(f"{place} selects nothing", f"Give it one or more of: {', '.join(_SELECTORS)}.")
+    for kind in selectors["resource_type"]:
+        if kind not in RESOURCE_TYPES:
+            raise RuleError(
+                f"{place}: there is no resource_type {one_line(repr(kind), 80)}", did_you_mean(kind, RESOURCE_TYPES)
+            )
     if table.get("enabled", False) is not False:
         raise RuleError(
             f"{place}: enabled = {table['enabled']!r} is not valid", "Use enabled = false, or leave it out."

@@ -99,6 +99,8 @@ def test_a_rule_that_only_an_override_asks_for_is_on_there_alone() -> None:
         ({"resource": "x", "enabled": False, "rules": {RPO: {}}}, "enabled = false and rules"),
         ({"resorce": "x", "enabled": False}, "Did you mean resource?"),
         ({"resource": 7, "enabled": False}, "Use a text, or a list of texts"),
+        ({"resource_type": "OS::Nova::Sever", "enabled": False}, "Did you mean OS::Nova::Server?"),
+        ({"resource_type": ["OS::Nova::*"], "enabled": False}, "no resource_type 'OS::Nova::*'"),
         ({"resource": "x", "rules": {"resource-rpo": {}}}, f"Did you mean {RPO}?"),
         ({"resource": "x", "rules": {RPO: {"max_age": 4}}}, "Did you mean max_age_hours?"),
         ({"resource": "x", "rules": {RPO: {"max_age_hours": "4"}}}, "Use a number from 0"),

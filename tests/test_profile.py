@@ -134,6 +134,11 @@ def test_what_is_wrong_is_refused_with_the_mend(tables: dict[str, Any], words: s
     assert mend.split("|", maxsplit=1)[0] in caught.value.mend or mend.rsplit("|", maxsplit=1)[-1] in caught.value.mend
 
 
+def test_a_wrong_profile_is_refused_even_where_another_one_is_in_use() -> None:
+    with pytest.raises(RuleError, match=r"\[profiles.mine\] extends: there is no profile 'strikt'"):
+        load_catalogue(None, profiles={"mine": {"extends": "strikt"}})
+
+
 def test_a_profiles_options_are_in_force_and_a_rules_own_table_wins() -> None:
     catalogue = load_catalogue(None, profile="cis", tables={"resource-rpo-breach": {"max_age_hours": 9}})
     rules = {rule.id: rule for rule in catalogue.rules}

@@ -13,6 +13,19 @@ from cbr_auditor.errors import SettingsError
 
 Filters = dict[str, list[str]]
 
+# The last three are Huawei Cloud's.
+RESOURCE_TYPES = frozenset(
+    {
+        "OS::Nova::Server",
+        "OS::Cinder::Volume",
+        "OS::Sfs::Turbo",
+        "OS::Ironic::BareMetalServer",
+        "OS::Native::Server",
+        "OS::Workspace::DesktopV2",
+    }
+)
+"""What a protected resource may be, as CBR documents it."""
+
 _PAGING = {"limit", "marker", "offset", "sort"}
 _VALUES: dict[str, frozenset[str]] = {
     "status": DOCUMENTED_STATUSES,
@@ -20,17 +33,7 @@ _VALUES: dict[str, frozenset[str]] = {
     "member_status": frozenset({"pending", "accepted", "rejected"}),
     # OTC documents `backup` alone; Huawei Cloud also has replicas.
     "image_type": frozenset({"backup", "replication"}),
-    # The last three are Huawei Cloud's.
-    "resource_type": frozenset(
-        {
-            "OS::Nova::Server",
-            "OS::Cinder::Volume",
-            "OS::Sfs::Turbo",
-            "OS::Ironic::BareMetalServer",
-            "OS::Native::Server",
-            "OS::Workspace::DesktopV2",
-        }
-    ),
+    "resource_type": RESOURCE_TYPES,
 }
 _FREE_TEXT = {
     "checkpoint_id",
