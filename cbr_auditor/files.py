@@ -132,7 +132,7 @@ def _line(finding: Finding) -> str:
 def _may_be_formula(line: str) -> bool:
     """Whether a cell of the line may begin as a formula does; the usual line, in ASCII, is told without a pattern."""
     if line.isascii() and "=" not in line and "+" not in line and "@" not in line:
-        return ",-" in line or ";-" in line or '"-' in line
+        return ",-" in line or (";" in line and ";-" in line) or ('"' in line and '"-' in line)
     return _SUSPECT.search(line) is not None
 
 

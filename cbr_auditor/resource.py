@@ -149,11 +149,16 @@ class Resource(msgspec.Struct, gc=False):
         """Take one more backup into account."""
         self.backups += 1
         created = backup.created_at
-        if backup.resource_name:
-            self._take_name(backup.resource_name, created or _LONG_AGO)
+        named_at = created or _LONG_AGO
+        if named_at >= self.named_at and backup.resource_name:
+            self._take_name(backup.resource_name, named_at)
         if self.type is None and backup.resource_type:
             self.type = sys.intern(backup.resource_type)
-        vault_id = backup.vault_id and sys.intern(backup.vault_id)
+        vault_id, known = backup.vault_id, self.vault_ids
+        if known and known[0] == vault_id:
+            vault_id = known[0]  # one text for all backups of the resource, and mostly of all resources
+        elif vault_id:
+            vault_id = sys.intern(vault_id)
         if backup.auto_trigger:
             self.automatic += 1
         elif backup.auto_trigger is False:
@@ -172,7 +177,7 @@ class Resource(msgspec.Struct, gc=False):
 
     def _take_name(self, name: str, created: datetime) -> None:
         """The newest backup knows its name best; of two that are as new, the last in the alphabet."""
-        if created > self.named_at or (created == self.named_at and (self.name is None or name > self.name)):
+        if created > self.named_at or self.name is None or name > self.name:
             self.name, self.named_at = name, created
 
     def _add_other(self, status: str, created: datetime | None) -> None:
