@@ -14,6 +14,7 @@ from cbr_auditor.deploy.artifact import Code, read_zip
 from cbr_auditor.deploy.description import Event, Function, Logs, Provider, Timer, Vpc
 from cbr_auditor.deploy.variables import resolve
 from cbr_auditor.errors import SettingsError
+from cbr_auditor.setting_refusal import refuse_unknown
 from cbr_auditor.settings import Settings
 from cbr_auditor.suggestion import did_you_mean
 from cbr_auditor.text import one_line
@@ -151,7 +152,12 @@ def _function(document: dict[str, Any], place: str) -> Function:
     table.pop("package", None)  # Serverless puts an empty one in
     stage = _table(document, "provider", place).get("stage", "dev")
     table.setdefault("name", f"{document.get('service', 'cbr-auditor')}-{stage}-{key}")
-    return _model(Function, table, f"{place}, functions.{key}")
+    function = _model(Function, table, f"{place}, functions.{key}")
+    try:
+        refuse_unknown({**function.plain, **function.secret}, {*Settings.model_fields, "config"})
+    except SettingsError as problem:  # the function would say so too, but at its first run only
+        raise SettingsError(f"{place}, functions.{key}: {problem.what}", problem.mend) from None
+    return function
 
 
 def _table(document: dict[str, Any], key: str, place: str) -> dict[str, Any]:

@@ -58,6 +58,13 @@ def test_a_function_without_a_name_is_called_as_serverless_does(project: Project
         ),
         ("region: ${env:AUDITOR_REGION, 'eu-de'}\n  p", "regoin: eu-de\n  p", "Did you mean region?"),
         ("schedule: CRON", "shedule: CRON", "Did you mean schedule?"),
+        (
+            "    encrypted:",
+            "      AUDITOR_SMTP_HSOT: x\n    encrypted:",
+            "functions.audit: AUDITOR_SMTP_HSOT is no setting. Did you mean AUDITOR_SMTP_HOST?",
+        ),
+        ("    encrypted:", "    encrypted:\n      AUDITOR_TEAMS_URL: x", "AUDITOR_TEAMS_URL is no setting"),
+        ("    encrypted:", "      AUDITOR_TARGETS: '[]'\n    encrypted:", "Write [[targets]] in auditor.toml."),
         ("- timer:", "- tiemr:", "Did you mean timer?"),
         ("package:", "pakage:", "there is no key 'pakage'. Did you mean package?"),
         ("memorySize: 256", "memorySize: 300", "functions.audit.memorySize is not valid"),
