@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+from cbr_auditor.catalogue import RESERVED
 from cbr_auditor.errors import SettingsError
+from cbr_auditor.layout import resource_folder
 from cbr_auditor.subject import NOUNS
 
 _ID = re.compile(r"([a-z]+)(-[a-z0-9]+)+")
@@ -76,8 +78,10 @@ def write_rule(ident: str, folder: Path) -> list[Path]:
         raise SettingsError(
             f"{ident!r} is no id of a rule", f"Begin it with one of: {', '.join(f'{word}-' for word in _FACTORIES)}."
         )
-    subject = next(kind.__name__ for kind, word in NOUNS.items() if word == noun)
     stem = ident.replace("-", "_")
+    if ident in RESERVED or (resource_folder("rules") / f"{stem}.py").exists():
+        raise SettingsError(f"the id {ident} is one of ours", "Choose another one.")
+    subject = next(kind.__name__ for kind, word in NOUNS.items() if word == noun)
     texts = {
         folder / f"{stem}.py": _RULE.format(
             title=ident.replace("-", " ").capitalize(),

@@ -118,9 +118,11 @@ def test_a_new_rule_of_any_subject_comes_with_a_test_that_passes_and_can_be_show
         ("server-foo", "Begin it with one of: backup-"),
         ("resource_foo", "Begin it with one of"),
         ("../resource-foo", "Begin it with one of"),
+        ("resource-rpo-breach", "the id resource-rpo-breach is one of ours"),
+        ("resource-vanished", "the id resource-vanished is one of ours"),
     ],
 )
-def test_a_new_rules_id_begins_with_its_subject(ident: str, words: str, tmp_path: Path) -> None:
+def test_a_new_rules_id_begins_with_its_subject_and_is_none_of_ours(ident: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=words):
         write_rule(ident, tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
