@@ -3,6 +3,12 @@
 CBR could not finish this backup: there is nothing to restore from it.
 
 Read the task's error, mend its cause, back up again.
+
+API: GET /v3/{project_id}/operation-logs with status = failed has the reason in error_info; POST
+/v3/{project_id}/checkpoints with the vault's id and the resource's makes a new backup.
+
+Limits: CBR keeps at most ten failed periodic backups, for a month, so older failures are not seen. The reason is
+quoted as long as CBR shows the task (documented are 30 days) and cbr:tasks:list is granted.
 """
 
 from cbr_auditor.rule import Backup, Needs, Severity

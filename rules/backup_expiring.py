@@ -4,6 +4,11 @@ After its expiry CBR deletes the backup, and no newer backup of the same resourc
 
 Make or keep a newer backup, or extend this one if it is still needed; if it is not, let it go. Where a policy keeps
 backups for no longer than the option within_days says, even its newest one is reported: set the option lower.
+
+API: POST /v3/{project_id}/checkpoints with the vault's id and the resource's makes a newer backup.
+
+Limits: what has no expiry is kept by number, by hand or for ever, and the list does not say which: it is taken to last.
+A backup that is kept by number may go as soon as the next one is made.
 """
 
 from cbr_auditor.rule import Backup, NoProblem, Resource, Severity, Unknown

@@ -3,6 +3,10 @@
 Nothing ever deletes a manual backup: it costs money every day, and what it holds ages until nobody dares to restore it.
 
 Delete it if nobody needs it. If it is kept on purpose, waive it with an owner and an end date.
+
+Console: Cloud Backup and Recovery, the tab Backups, the backup's row, Delete.
+
+API: DELETE /v3/{project_id}/backups/{backup_id}.
 """
 
 from cbr_auditor.rule import Backup, Severity, Unknown

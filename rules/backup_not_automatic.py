@@ -3,6 +3,14 @@
 A backup that depends on a person is missing on the day that the person is.
 
 Bind the vault to a backup policy; keep the manual backup only for as long as its reason lasts.
+
+Console: Cloud Backup and Recovery, the vault's row, apply a backup policy.
+
+API: POST /v3/{project_id}/vaults/{vault_id}/associatepolicy with policy_id.
+
+Terraform: opentelekomcloud_cbr_vault_v3: backup_policy_id; huaweicloud_cbr_vault: a policy block with the policy's id.
+
+Limits: whoever makes a backup by request may set auto_trigger: a script that does so counts as a policy.
 """
 
 from cbr_auditor.rule import Backup, Severity, Unknown

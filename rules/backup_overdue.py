@@ -4,6 +4,12 @@ CBR deletes expired backups within about two days. One that stays costs money, a
 longer than was decided.
 
 Delete it, or find the vault lock or policy that holds it.
+
+Console: Cloud Backup and Recovery, the tab Backups, the backup's row, Delete.
+
+API: DELETE /v3/{project_id}/backups/{backup_id}.
+
+Limits: CBR documents that expired backups are cleaned up every other day, and no time by which they are gone.
 """
 
 from datetime import timedelta

@@ -4,6 +4,11 @@ What is kept beyond its purpose costs money, and personal data in it is kept wit
 
 Lower the retention of the vault's policy, and delete this backup once nobody needs it. Where a long retention is an
 obligation, raise max_days for those resources by an override.
+
+API: PUT /v3/{project_id}/policies/{policy_id} with operation_definition.retention_duration_days or max_backups.
+
+Terraform: opentelekomcloud_cbr_policy_v3: retention_duration_days or max_backups in the operation_definition block;
+huaweicloud_cbr_policy: time_period or backup_quantity.
 """
 
 from cbr_auditor.rule import Backup, Resource, Severity, Unknown

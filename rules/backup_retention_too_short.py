@@ -5,6 +5,13 @@ Damage is often found weeks after it was done. By then every backup from before 
 Raise the retention of the vault's policy: a backup keeps the expiry that it was made with, so only new ones follow. The
 expiry of a backup that is there can be changed by hand on Huawei Cloud. Where a short retention is meant, lower
 min_days for those resources by an override.
+
+API: PUT /v3/{project_id}/policies/{policy_id} with operation_definition.retention_duration_days or max_backups.
+
+Terraform: opentelekomcloud_cbr_policy_v3: retention_duration_days or max_backups in the operation_definition block;
+huaweicloud_cbr_policy: time_period or backup_quantity.
+
+Limits: what a policy keeps by number has no expiry and is the business of policy-retention-too-short.
 """
 
 from cbr_auditor.rule import Backup, Resource, Severity, Unknown

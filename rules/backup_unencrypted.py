@@ -3,6 +3,14 @@
 Whoever gets at the backup can read the data. A backup is encrypted exactly when its source disk is.
 
 Move the data to an encrypted disk: its backups follow. Then delete the old backups once they are no longer needed.
+
+API: GET /v3/{project_id}/backups/{backup_id} shows the disks of a server backup, each with its extend_info.encrypted.
+
+Terraform: opentelekomcloud_evs_volume_v3 and huaweicloud_evs_volume: kms_id encrypts a disk; to set it later makes
+the disk anew.
+
+Limits: the list never shows the disks of a server backup: they are looked at as the setting server_disks says, for each
+server's newest available backup by default. How a backup is encrypted, and whose key it is, is not shown.
 """
 
 from cbr_auditor.rule import Backup, Needs, Severity, Unknown

@@ -3,6 +3,11 @@
 A policy made it and nothing says when it may go: it is kept by number, or for ever. That may be meant, and it costs.
 
 Look at the policy's retention rule; set a number of days where the data must not be kept for longer.
+
+API: PUT /v3/{project_id}/policies/{policy_id} with operation_definition.retention_duration_days or max_backups.
+
+Terraform: opentelekomcloud_cbr_policy_v3: retention_duration_days or max_backups in the operation_definition block;
+huaweicloud_cbr_policy: time_period or backup_quantity.
 """
 
 from cbr_auditor.rule import Backup, Severity

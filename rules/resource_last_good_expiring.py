@@ -4,6 +4,10 @@ It is the only good copy that is left. When it expires CBR deletes it, and nothi
 
 Extend it or make a new backup today, then find out why no newer one was made. Where a policy keeps one backup for no
 longer than the option hours says, its only backup is always reported: set the option lower.
+
+API: POST /v3/{project_id}/checkpoints with the vault's id and the resource's makes a backup now.
+
+Limits: a backup that is kept by number has no expiry, and is not seen to end.
 """
 
 from datetime import timedelta

@@ -3,6 +3,14 @@
 No policy has ever made a backup of it. The day on which somebody forgets is the day on which it is needed.
 
 Bind its vault to a backup policy. A script that makes backups on a schedule should set auto_trigger.
+
+Console: Cloud Backup and Recovery, the vault's row, apply a backup policy.
+
+API: POST /v3/{project_id}/vaults/{vault_id}/associatepolicy with policy_id.
+
+Terraform: opentelekomcloud_cbr_vault_v3: backup_policy_id; huaweicloud_cbr_vault: a policy block with the policy's id.
+
+Limits: only backups that are still there are seen. A policy that has just been bound shows with its first backup.
 """
 
 from cbr_auditor.rule import NoProblem, Resource, Severity, Unknown

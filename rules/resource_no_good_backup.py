@@ -3,6 +3,10 @@
 Backups of it failed and none is there that could be restored.
 
 Read the tasks' errors, mend their cause, and make a good backup before you delete the bad ones.
+
+API: POST /v3/{project_id}/checkpoints with the vault's id and the resource's makes a backup now.
+
+Limits: whether an available backup can be restored, only a test restore tells.
 """
 
 from cbr_auditor.rule import NoProblem, Resource, Severity, Unknown

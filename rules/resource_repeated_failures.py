@@ -4,6 +4,11 @@ One failure is an accident. Several in a row mean that the resource is not prote
 last good backup older.
 
 Treat it as an outage: read the tasks' errors, mend their cause, and back the resource up by hand now.
+
+API: GET /v3/{project_id}/operation-logs with status = failed has the reasons; POST /v3/{project_id}/checkpoints with
+the vault's id and the resource's makes a backup now.
+
+Limits: CBR keeps at most ten failed periodic backups, for a month: more in a row than that are not seen.
 """
 
 from cbr_auditor.rule import Resource, Severity, Unknown

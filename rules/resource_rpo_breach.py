@@ -5,6 +5,14 @@ allows.
 
 Check the vault's policy, its capacity and the failed tasks, then back the resource up by hand. Set max_age_hours to the
 RPO that you promise, for some resources by an override.
+
+API: POST /v3/{project_id}/checkpoints with the vault's id and the resource's makes a backup now.
+
+Terraform: how often a policy runs stands in trigger_pattern of opentelekomcloud_cbr_policy_v3, in backup_cycle of
+huaweicloud_cbr_policy.
+
+Limits: a backup counts from created_at, when CBR began to make it. Only resources with a backup are known from the list
+of backups; what was never backed up is the business of resource-never-backed-up.
 """
 
 from datetime import timedelta

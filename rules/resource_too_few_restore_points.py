@@ -5,6 +5,14 @@ Damage that was backed up is in the newest backup too. Without enough older ones
 Raise the number of backups or the days that the policy keeps. A resource that is new gets there by itself: until then
 waive it, or set fewer points by an override. An oldest backup is always a little younger than the days that the policy
 keeps: set min_span_days lower than those.
+
+API: PUT /v3/{project_id}/policies/{policy_id} with operation_definition.retention_duration_days or max_backups.
+
+Terraform: opentelekomcloud_cbr_policy_v3: retention_duration_days or max_backups in the operation_definition block;
+huaweicloud_cbr_policy: time_period or backup_quantity.
+
+Limits: only backups that are still there are seen, over all vaults of one project. Copies in other regions do not
+count.
 """
 
 from cbr_auditor.rule import NoProblem, Resource, Severity, Unknown
