@@ -153,12 +153,9 @@ class Resource(msgspec.Struct, gc=False):
         if named_at >= self.named_at and backup.resource_name:
             self._take_name(backup.resource_name, named_at)
         if self.type is None and backup.resource_type:
-            self.type = sys.intern(backup.resource_type)
-        vault_id, known = backup.vault_id, self.vault_ids
-        if known and known[0] == vault_id:
-            vault_id = known[0]  # one text for all backups of the resource, and mostly of all resources
-        elif vault_id:
-            vault_id = sys.intern(vault_id)
+            self.type = _shared(backup.resource_type)
+        known = self.vault_ids
+        vault_id = known[0] if known and known[0] == backup.vault_id else _shared(backup.vault_id)
         if backup.auto_trigger:
             self.automatic += 1
         elif backup.auto_trigger is False:
@@ -277,3 +274,8 @@ def _newest(
     known = dict(times)
     known[key] = max(time, known.get(key, time))
     return tuple(known.items())
+
+
+def _shared(text: str | None) -> str | None:
+    """The same text, as one object for all that have it: each record brings its own."""
+    return text and sys.intern(text)
