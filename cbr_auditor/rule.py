@@ -7,7 +7,6 @@ metadata, keyword-only parameters of `check` its options. A rule imports nothing
 import functools
 import importlib.util
 import inspect
-import re
 import sys
 import typing
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from cbr_auditor.cbr.records import DOCUMENTED_STATUSES, Backup, Disk
 from cbr_auditor.cbr.tasks import Task
 from cbr_auditor.cbr.vaults import Vault, VaultResource
 from cbr_auditor.errors import RuleError
+from cbr_auditor.option import Option, read_options
 from cbr_auditor.resource import Resource
 from cbr_auditor.subject import NOUNS, Target
 from cbr_auditor.waiver import Waiver
@@ -98,15 +98,6 @@ class Needs(Enum):
 Outcome = str | Unknown | NoProblem | Needs | None
 
 
-class Option(msgspec.Struct, frozen=True):
-    """One option of a rule: a keyword-only parameter of its `check`."""
-
-    name: str
-    type: Any
-    """`bool`, `int`, `float`, `str`, `tuple[str, ...]` or `re.Pattern[str]`."""
-    default: Any
-
-
 class Rule(msgspec.Struct, frozen=True):
     """A loaded rule with the options in force everywhere."""
 
@@ -173,7 +164,6 @@ class Rule(msgspec.Struct, frozen=True):
 
 _CONSTANTS = ("severity", "controls", "reference")
 _LISTS = {"vaults", "policies"}
-_OPTION_TYPES: tuple[Any, ...] = (bool, int, float, str, tuple[str, ...], re.Pattern[str])
 SECTIONS = ("Console", "API", "Terraform", "Limits")
 """What a rule's page may say besides: how to mend it by hand, by request, as code; what the data cannot tell."""
 _TIMES = {"created_at", "updated_at", "expired_at", "started_at", "ended_at", "newest_available_at", "newest_at"}
@@ -190,7 +180,7 @@ def load_rule(path: Path) -> Rule:
         raise RuleError(f"the rule {path} has severity = {severity!r}", "Use one of Severity's members.")
     title, why, advice, sections = _page(path, module)
     subject, takes_resource = _subjects(path, module)
-    options = _options(path, module)
+    options = read_options(path, module.check)
     candidate = getattr(module, "candidate", None)
     _check_candidate(path, candidate, {option.name for option in options})
     return Rule(
@@ -313,24 +303,6 @@ def _tasks(path: Path, module: ModuleType, subject: str, options: set[str]) -> M
     if not {"days", "hours"} & options:
         raise RuleError(f"the rule {path} asks for tasks but has no option days or hours", "Add one to its check.")
     return filters
-
-
-def _options(path: Path, module: ModuleType) -> tuple[Option, ...]:
-    hints = typing.get_type_hints(module.check)
-    options = []
-    for name, parameter in inspect.signature(module.check).parameters.items():
-        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-            continue
-        if parameter.default is inspect.Parameter.empty:
-            raise RuleError(f"the rule {path} has no default for its option {name}", "Give it one.")
-        kind = hints.get(name, str)
-        if kind not in _OPTION_TYPES:
-            raise RuleError(
-                f"the rule {path} has an option {name} of a type that auditor.toml cannot hold",
-                "Use bool, int, float, str, tuple[str, ...] or re.Pattern[str].",
-            )
-        options.append(Option(name, kind, parameter.default))
-    return tuple(options)
 
 
 def _check_candidate(path: Path, function: Any, options: set[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cbr_auditor.control import Controls
 from cbr_auditor.report import SUBJECT_NOUNS
-from cbr_auditor.rule import Needs, Rule
+from cbr_auditor.rule import Needs, Option, Rule
 from cbr_auditor.rule_table import OPTION_WORDS
 
 _ACTIONS = {"vaults": "cbr:vaults:list", "policies": "cbr:policies:list"}
@@ -71,8 +71,13 @@ def _listed(names: Iterable[str]) -> str:
 def _options(rule: Rule) -> list[str]:
     if not rule.options:
         return ["None but `enabled` and `severity`, which every rule has."]
-    rows = [f"| `{option.name}` | `{shown(option.default)}` | {OPTION_WORDS[option.type]} |" for option in rule.options]
+    rows = [f"| `{option.name}` | `{shown(option.default)}` | {_takes(option)} |" for option in rule.options]
     return ["| option | default | what it takes |", "|---|---|---|", *rows]
+
+
+def _takes(option: Option) -> str:
+    words = OPTION_WORDS[option.type]
+    return f"{words}: {_listed(option.choices)}" if option.choices else words
 
 
 def shown(value: Any) -> str:

@@ -62,15 +62,21 @@ def _value(where: str, option: Option, value: Any) -> Any:
         except re.error as problem:
             raise RuleError(f"{where} is no regular expression: {problem}", "Mend the pattern.") from None
     if wanted == tuple[str, ...] and isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value):
-        return tuple(value)
-    if wanted in {bool, int, float, str} and _fits(value, wanted):
+        return tuple(_allowed(where, option, text) for text in value)
+    if wanted is str and isinstance(value, str):
+        return _allowed(where, option, value)
+    if wanted in {bool, int, float} and _fits(value, wanted):
         return value
     raise RuleError(f"{where} is not valid", f"Use {OPTION_WORDS[wanted]}.")
+
+
+def _allowed(where: str, option: Option, text: str) -> str:
+    if option.choices and text not in option.choices:
+        raise RuleError(f"{where}: {one_line(repr(text), 80)} is not allowed", did_you_mean(text, option.choices))
+    return text
 
 
 def _fits(value: Any, wanted: type) -> bool:
     if wanted is bool or isinstance(value, bool):
         return wanted is bool and isinstance(value, bool)
-    if wanted in {int, float}:
-        return isinstance(value, (int, float) if wanted is float else int) and 0 <= value <= _LARGEST_NUMBER
-    return isinstance(value, wanted)
+    return isinstance(value, (int, float) if wanted is float else int) and 0 <= value <= _LARGEST_NUMBER

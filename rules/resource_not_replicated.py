@@ -17,6 +17,7 @@ one with a policy is unknown, unless policy_suffices is set. Copies that were ma
 """
 
 from datetime import timedelta
+from typing import Literal
 
 from cbr_auditor.rule import NoProblem, Policy, Resource, Severity, Unknown
 
@@ -42,11 +43,20 @@ reference = (
 lists = ("vaults", "policies")
 supersedes = ("resource-single-vault",)
 
+_Type = Literal[
+    "OS::Nova::Server",
+    "OS::Cinder::Volume",
+    "OS::Sfs::Turbo",
+    "OS::Ironic::BareMetalServer",
+    "OS::Native::Server",
+    "OS::Workspace::DesktopV2",
+]
+
 
 def check(
     resource: Resource,
     *,
-    types: tuple[str, ...] = ("OS::Nova::Server",),
+    types: tuple[_Type, ...] = ("OS::Nova::Server",),
     regions: tuple[str, ...] = (),
     max_lag_hours: float = 48,
     policy_suffices: bool = False,

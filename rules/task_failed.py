@@ -11,6 +11,7 @@ a day before they failed may be missed.
 """
 
 from datetime import timedelta
+from typing import Literal, get_args
 
 from cbr_auditor.rule import Severity, Task, Unknown
 
@@ -20,12 +21,18 @@ reference = "CBR API, Querying the Task List: status, error_info"
 since = "started_at"
 tasks: dict[str, str] = {}
 
-_DOCUMENTED = {"success", "skipped", "failed", "running", "timeout", "waiting"}
+_Status = Literal["success", "skipped", "failed", "running", "timeout", "waiting"]
+_Kind = Literal["backup", "restore", "delete", "vault_delete", "remove_resource", "replication", "sync", "copy"]
+_DOCUMENTED = set(get_args(_Status))
 _WORDS = {"failed": "failed", "timeout": "ran into CBR's time limit", "skipped": "was skipped"}
 
 
 def check(
-    task: Task, *, hours: float = 24, statuses: tuple[str, ...] = ("failed", "timeout"), types: tuple[str, ...] = ()
+    task: Task,
+    *,
+    hours: float = 24,
+    statuses: tuple[_Status, ...] = ("failed", "timeout"),
+    types: tuple[_Kind, ...] = (),
 ) -> str | Unknown | None:
     """Fail for a task that ended within `hours` in one of the `statuses`.
 

@@ -66,6 +66,30 @@ def test_options_and_severity_come_from_the_table(folder: Path) -> None:
     assert rule.severity is Severity.CRITICAL
 
 
+@pytest.mark.parametrize(
+    ("ident", "option", "value", "mend"),
+    [
+        ("task-failed", "statuses", ["faild"], "Did you mean failed?"),
+        ("task-failed", "types", ["restore", "vault_delet"], "Did you mean vault_delete?"),
+        ("resource-not-replicated", "types", ["OS::Nova::Sever"], "Did you mean OS::Nova::Server?"),
+    ],
+)
+def test_a_text_that_an_option_does_not_allow_is_refused(ident: str, option: str, value: list[str], mend: str) -> None:
+    with pytest.raises(RuleError, match="is not allowed") as caught:
+        load_rules([OURS], {ident: {option: value}})
+    assert caught.value.mend == mend
+
+
+def test_one_text_may_be_bound_to_choices_too(folder: Path) -> None:
+    text = GOOD.replace("from cbr_auditor.rule", "from typing import Literal\nfrom cbr_auditor.rule", 1)
+    assert 'name: str = "x"' in text
+    (folder / "backup_cursed.py").write_text(text.replace('name: str = "x"', 'name: Literal["x", "y"] = "x"'))
+    (rule,) = load_rules([folder], {"backup-cursed": {"name": "y"}})
+    assert rule.values["name"] == "y"
+    with pytest.raises(RuleError, match="name = 'z': 'z' is not allowed"):
+        load_rules([folder], {"backup-cursed": {"name": "z"}})
+
+
 def test_a_rule_can_be_switched_off(folder: Path) -> None:
     rules = load_rules([folder, OURS], {"backup-cursed": {"enabled": False}})
     assert "backup-cursed" not in {rule.id for rule in rules}

@@ -70,7 +70,7 @@ def test_statuses_may_name_others() -> None:
         "the backup task was skipped: BackupService.6114 The vault capacity is exceeded."
     )
     assert ask("task-failed", make_task(status="failed"), statuses=["skipped"]) is None
-    assert ask("task-failed", make_task(status="melted"), statuses=["melted"]) == "the backup task is melted"
+    assert ask("task-failed", make_task(status="waiting"), statuses=["waiting"]) == "the backup task is waiting"
 
 
 def test_types_leave_other_kinds_alone() -> None:
