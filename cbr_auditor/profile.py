@@ -45,14 +45,14 @@ def resolve(name: str, tables: Mapping[str, Any], ours: Mapping[str, Any], rules
     for own in tables:
         if own in ours:
             raise RuleError(f"auditor.toml, [profiles.{own}]: this profile is ours", "Give yours another name.")
-    return _resolve(name, "profile", {**ours, **tables}, rules, ())
+    return _resolve(name, "AUDITOR_PROFILE (profile in auditor.toml)", {**ours, **tables}, rules, ())
 
 
 def _resolve(
     name: str, where: str, tables: Mapping[str, Any], rules: Mapping[str, Rule], under: tuple[str, ...]
 ) -> Profile:
     if name not in tables:
-        raise RuleError(f"auditor.toml, {where}: there is no profile {name!r}", did_you_mean(name, tables))
+        raise RuleError(f"{where}: there is no profile {name!r}", did_you_mean(name, tables))
     if name in under:
         raise RuleError(f"auditor.toml, [profiles.{name}] extends itself", "Remove it from its own extends.")
     place = f"auditor.toml, [profiles.{name}]"
@@ -60,7 +60,7 @@ def _resolve(
     check_keys(place, table, _KEYS)
     profile = Profile(name, set(), {})
     for parent in texts_of(place, table, "extends"):
-        above = _resolve(parent, f"[profiles.{name}] extends", tables, rules, (*under, name))
+        above = _resolve(parent, f"{place} extends", tables, rules, (*under, name))
         profile.on |= above.on
         for ident, options in above.options.items():
             profile.options.setdefault(ident, {}).update(options)

@@ -29,6 +29,8 @@ class FunctionGraph {
       'rollback:rollback': () => this.run(['rollback', '--yes']),
       'remove:remove': () => this.run(['remove', '--yes']),
       'logs:logs': () => this.run(['logs']),
+      'rollback:function:rollback': () => this.refuse('rollback function', 'rollback'),
+      'deploy:function:deploy': () => this.refuse('deploy function', 'deploy'),
     };
   }
 
@@ -47,6 +49,11 @@ class FunctionGraph {
     if (result.status !== 0) {
       throw new this.serverless.classes.Error(`cbr-auditor ${words[0]} failed (exit status ${result.status ?? result.signal}): see above.`);
     }
+  }
+
+  /** Serverless has commands of its own that would do nothing here, and end as if they had. */
+  refuse(asked, instead) {
+    throw new this.serverless.classes.Error(`${asked} does nothing here: there is one function a file. Call ${instead}.`);
   }
 
   /** The repository's own cbr-auditor, else the one on the path. */

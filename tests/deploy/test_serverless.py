@@ -136,3 +136,19 @@ def test_a_missing_zip_ends_with_an_error(serverless: Serverless, api: FunctionG
     assert failed.returncode != 0
     assert "Cannot access package artifact" in failed.stdout + failed.stderr
     assert api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        (("rollback", "function", "--function", "audit", "--function-version", "1"), "rollback"),
+        (("deploy", "function", "--function", "audit"), "deploy"),
+    ],
+)
+def test_serverless_own_commands_for_one_function_do_not_end_as_if_they_had_done_anything(
+    serverless: Serverless, api: FunctionGraphApi, words: tuple[str, ...], instead: str
+) -> None:
+    refused = serverless(*words)
+    assert refused.returncode != 0
+    assert f"Call {instead}." in refused.stdout + refused.stderr
+    assert api.requests == []
