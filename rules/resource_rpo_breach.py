@@ -35,6 +35,7 @@ controls = (
 )
 reference = "CBR API, Querying All Backups: status, created_at"
 since = "newest_available_at"
+_AHEAD = timedelta(hours=1)  # made while the audit ran, or by a clock that is ahead
 
 
 def check(resource: Resource, *, max_age_hours: float = 26) -> str | Unknown | NoProblem | None:
@@ -46,6 +47,8 @@ def check(resource: Resource, *, max_age_hours: float = 26) -> str | Unknown | N
     if not resource.backups:
         return None
     newest = resource.newest_usable_at
+    if newest is not None and newest - resource.listed_at > _AHEAD:
+        return Unknown("a created_at that is not in the future")
     if newest is not None and resource.listed_at - newest <= timedelta(hours=max_age_hours):
         return None
     if resource.is_gone:
