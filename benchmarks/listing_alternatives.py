@@ -18,7 +18,7 @@ def with_ours(endpoint: str, project: str, in_flight: int = 8) -> int:
     from cbr_auditor.clock import Deadline, SystemClock  # noqa: PLC0415  # as above
 
     client = CbrClient(endpoint, project, TokenAuth("benchmark"), Deadline(SystemClock(), 840))
-    listing = Listing(lambda offset: client.list_page(offset, {}), in_flight=in_flight)
+    listing = Listing(lambda offset: client.ask_page(offset, {}), in_flight=in_flight)
     total = sum(len(backups) for backups in listing.backups())
     assert listing.state.ended
     return total

@@ -198,7 +198,7 @@ def _audit_target(
             asks_replication="true" in target.filters.get("show_replication", ()),
             asks_shared=bool({"shared", "all_granted"} & set(target.filters.get("own_type", ()))),
         )
-        listing = Listing(lambda offset: client.list_page(offset, target.filters), in_flight=in_flight)
+        listing = Listing(lambda offset: client.ask_page(offset, target.filters), in_flight=in_flight)
         for backups in listing.backups():
             if listing.state.listed == len(backups) and (listing.state.reported_count or 0) > _MANY:
                 share_one_arena()  # after the first page, before the threads that fetch the others

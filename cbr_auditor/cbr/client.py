@@ -3,7 +3,7 @@
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -80,10 +80,23 @@ class CbrClient:
 
         Raises `ListingError`.
         """
-        query: dict[str, Any] = {**filters, "limit": limit, "sort": "created_at:asc,id:asc"}
-        if offset:
-            query["offset"] = offset
-        return self.get("/backups", query, read_page, action="cbr:backups:list")
+        return self.get("/backups", _page_query(offset, filters, limit), read_page, action="cbr:backups:list")
+
+    def ask_page(self, offset: int, filters: Filters) -> Callable[[], Page]:
+        """Ask for the same page; it is read when the result is called, just before it is used.
+
+        Pages that are read as soon as they come fill the memory, and push each other out of the processor's caches.
+        Both raise `ListingError`.
+        """
+        query, action = _page_query(offset, filters, PAGE_LIMIT), "cbr:backups:list"
+        body = self.get("/backups", query, bytes, action=action)
+
+        def read() -> Page:
+            with suppress(AnswerError):
+                return read_page(body)
+            return self.get("/backups", query, read_page, action=action, came=body)
+
+        return read
 
     def backup(self, backup_id: str) -> Backup:
         """One backup with its disks, by `GET /backups/{id}`.
@@ -111,13 +124,18 @@ class CbrClient:
         """One record as CBR gives it, of `backups`, `vaults`, `policies` or `operation-logs`. Raises `ListingError`."""
         return self.get(f"/{kind}/{quote(ident, safe='')}", {}, _record, action=_GET_ACTIONS[kind])
 
-    def get(self, path: str, query: Mapping[str, Any], read: Callable[[bytes], T], *, action: str) -> T:
+    def get(
+        self, path: str, query: Mapping[str, Any], read: Callable[[bytes], T], *, action: str, came: bytes | None = None
+    ) -> T:
         """What `read` makes of the answer of `GET path`; `action` is the IAM action that it takes.
 
-        Raises `ListingError`.
+        An answer that `came` already is the first try. Raises `ListingError`.
         """
+        bodies = [] if came is None else [came]
 
         def attempt() -> T:
+            if bodies:
+                return self._read(bodies.pop(), read)
             with self._slots:
                 body = self._answer(path, query, action)
             return self._read(body, read)
@@ -229,6 +247,11 @@ class CbrClient:
         except zlib.error as problem:
             raise AnswerError(f"{self._host} sent gzip that cannot be inflated: {problem}") from None
         return b"".join(chunks)
+
+
+def _page_query(offset: int, filters: Filters, limit: int) -> dict[str, Any]:
+    query: dict[str, Any] = {**filters, "limit": limit, "sort": "created_at:asc,id:asc"}
+    return {**query, "offset": offset} if offset else query
 
 
 def _inflater(encoding: str) -> Any:

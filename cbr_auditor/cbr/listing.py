@@ -57,11 +57,12 @@ class ListingState(msgspec.Struct):
 
 _EXAMPLES = 20
 
-Fetch = Callable[[int], Page]
+Fetch = Callable[[int], Page | Callable[[], Page]]
+"""Gives the page that begins at an offset, or what reads it once its turn has come."""
 
 
 class Listing:
-    """Lists with up to `in_flight` pages asked for at once; `fetch` gives the page that begins at an offset."""
+    """Lists with up to `in_flight` pages asked for at once."""
 
     def __init__(self, fetch: Fetch, *, in_flight: int = 8) -> None:
         self.state = ListingState()
@@ -232,7 +233,7 @@ class _Ahead:
         self._pool = pool
         self._fetch = fetch
         self._in_flight = in_flight
-        self._pages: dict[int, Future[Page]] = {}
+        self._pages: dict[int, Future[Page | Callable[[], Page]]] = {}
 
     def plan(self, offset: int, step: int, end: int) -> None:
         """Ask for the pages from `offset` on that begin before `end`."""
@@ -244,7 +245,8 @@ class _Ahead:
     def take(self, offset: int) -> Page:
         """The page at `offset`, asked for now where it was not before. Raises `ListingError`."""
         future = self._pages.pop(offset, None)
-        return self._fetch(offset) if future is None else future.result()
+        page = self._fetch(offset) if future is None else future.result()
+        return page if isinstance(page, Page) else page()
 
     def forget(self) -> None:
         """Drop what was asked for ahead: the list shrank, and those pages begin too late."""
