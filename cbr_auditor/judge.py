@@ -1,10 +1,11 @@
 """Judges one target's backups and resources: by some rules while they stream, by others once the listing has ended."""
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timezone
 from typing import Literal
 
-from cbr_auditor.cbr.records import Backup
+from cbr_auditor.cbr.reading import as_backup
+from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.cbr.vaults import Vault
 from cbr_auditor.details import Details, FetchDetail
 from cbr_auditor.errors import AccessError, ListingError
@@ -12,6 +13,7 @@ from cbr_auditor.plan import Plan, Plans
 from cbr_auditor.recorder import CRASHES, Recorder
 from cbr_auditor.resource import Resource, RestorePoint
 from cbr_auditor.rule import Needs, Rule
+from cbr_auditor.screening import Open, Screening
 from cbr_auditor.spool import BackupSpool, Waiting
 from cbr_auditor.subject import identify
 
@@ -59,34 +61,53 @@ class Judge:
         self._server_disks = server_disks
         self._asks_replication = asks_replication
         self._asks_shared = asks_shared
+        self._naive_now = now.astimezone(timezone.utc).replace(tzinfo=None)
+        self._screenings: dict[int, Screening] = {}
         self._unlisted: str | None = None
         self._by_resource = [index for index, rule in enumerate(recorder.rules) if rule.subject == "resource"]
         self._by_resource.sort(key=lambda index: _turn(recorder.rules[index].id, recorder.rules))
 
-    def take(self, backups: list[Backup]) -> None:
-        """Judge a page of backups as far as each can be judged on its own."""
-        resources = self.resources
-        plan = self._plans.everywhere
-        overridden = self._plans.has_overrides
-        now, project_id, asks_shared = self._now, self._recorder.project_id, self._asks_shared
-        if not overridden:
-            plan.taken += len(backups)
-        for backup in backups:
-            backup.listed_at = now
-            backup.listed_in = project_id
-            if ident := backup.resource_id:
-                resource = resources.get(ident)
-                if resource is None:
-                    resource = resources[ident] = self._resource(ident, backup.resource_name, backup.resource_type)
-                resource.add(backup)
-                if asks_shared and backup.project_id not in {None, project_id}:
-                    resource.shared += 1
-            if overridden:
-                plan = self._plans.for_subject(identify(backup))
-                plan.taken += 1
-            rules, needs = self._ask(plan, backup)
-            if rules:
-                self._waiting.add((rules, needs, backup))
+    def take(self, rows: Sequence[ListedBackup | Backup]) -> None:
+        """Judge a page of backups as far as each can be judged on its own. Most are neither built nor asked about."""
+        resources, now, follows = self.resources, self._naive_now, not self._asks_shared
+        everywhere = None if self._plans.has_overrides else self._screening(self._plans.everywhere)
+        for row in rows:
+            screening = everywhere or self._screening(self._plans.for_subject(identify(row)))
+            screening.plan.taken += 1
+            left: Open | None = screening.everything
+            followed = False
+            if isinstance(row, ListedBackup):
+                left = screening.open(row)
+                resource = resources.get(row.resource_id or "")
+                followed = follows and resource is not None and resource.follow(row, now)
+                if followed and left is None:
+                    continue
+            backup = as_backup(row)
+            backup.listed_at = self._now
+            backup.listed_in = self._recorder.project_id
+            if not followed:
+                self._add(backup)
+            if left is not None:
+                self._ask(left, backup)
+
+    def _screening(self, plan: Plan) -> Screening:
+        screening = self._screenings.get(id(plan))
+        if screening is None:
+            screening = Screening(plan, self._now, self._recorder.project_id, _NEED_BITS)
+            self._screenings[id(plan)] = screening
+        return screening
+
+    def _add(self, backup: Backup) -> None:
+        """Take a backup into account with its resource."""
+        ident = backup.resource_id
+        if not ident:
+            return
+        resource = self.resources.get(ident)
+        if resource is None:
+            resource = self.resources[ident] = self._resource(ident, backup.resource_name, backup.resource_type)
+        resource.add(backup)
+        if self._asks_shared and backup.project_id not in {None, self._recorder.project_id}:
+            resource.shared += 1
 
     def _resource(self, ident: str, name: str | None, kind: str | None) -> Resource:
         return Resource(
@@ -98,28 +119,27 @@ class Judge:
             asks_replication=self._asks_replication,
         )
 
-    def _ask(self, plan: Plan, backup: Backup) -> tuple[int, int]:
-        """Ask every rule about a backup; gives those that must be asked again, and what they need, as bit masks."""
-        rules = needs = 0
-        for index, check in plan.at_once:
+    def _ask(self, left: Open, backup: Backup) -> None:
+        """Ask the rules that are left about a backup; it waits where some must be asked again."""
+        rules, needs = left.rules, left.needs
+        for index, known, check in left.at_once:
             try:
-                outcome = check(backup)
-                if outcome is None:
-                    continue
+                outcome = known if check is None else check(backup)
                 if isinstance(outcome, Needs):
                     rules |= 1 << index
                     needs |= _NEED_BITS[outcome]
-                else:
+                elif outcome is not None:
                     self._recorder.settle(index, backup, outcome)
             except CRASHES as problem:  # a rule's crash is a result, and the rule's alone
                 self._recorder.crashed(index, backup, problem)
-        for index, candidate in plan.later:
+        for index, candidate in left.later:
             try:
                 if candidate is None or candidate(backup):
                     rules |= 1 << index
             except CRASHES as problem:  # as above
                 self._recorder.crashed(index, backup, problem)
-        return rules, needs
+        if rules:
+            self._waiting.add((rules, needs, backup))
 
     def add_members(self, vaults: list[Vault], unlisted: str | None = None) -> None:
         """Tell resources which vaults they are members of; one that has no backup yet becomes known by this.
@@ -141,6 +161,8 @@ class Judge:
 
         `unseen` says, by a resource's id, which of its backups may exist without having been seen; None where all were.
         """
+        for resource in self.resources.values():
+            resource.settle()
         details = Details(fetch, in_flight)
         reasons: dict[str, str] | None = None
         try:

@@ -5,8 +5,9 @@ from datetime import datetime, timezone
 
 import msgspec
 
-from cbr_auditor.cbr.records import DOCUMENTED_STATUSES, SERVER, Backup, ReplicationRecord
+from cbr_auditor.cbr.records import DOCUMENTED_STATUSES, SERVER, Backup, ListedBackup, ReplicationRecord
 from cbr_auditor.cbr.vaults import Vault, VaultResource
+from cbr_auditor.succession import Succession
 
 _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 _LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
@@ -103,6 +104,8 @@ class Resource(msgspec.Struct, gc=False):
     named_at: datetime = _LONG_AGO
     # Available backups that no other one beats in being both newer and kept longer: mostly one.
     lasting: tuple[tuple[datetime, datetime], ...] = ()
+    # Backups that are not counted in yet.
+    succession: Succession | None = None
 
     @property
     def is_server(self) -> bool:
@@ -147,6 +150,8 @@ class Resource(msgspec.Struct, gc=False):
 
     def add(self, backup: Backup) -> None:
         """Take one more backup into account."""
+        if self.succession is not None:
+            self.settle()
         self.backups += 1
         created = backup.created_at
         named_at = created or _LONG_AGO
@@ -171,6 +176,47 @@ class Resource(msgspec.Struct, gc=False):
             self._add_available(backup, created, vault_id)
         else:
             self._add_other(backup.status, created)
+
+    def follow(self, row: ListedBackup, now: datetime) -> bool:
+        """Take an ordinary backup into account, which is cheap; False where it has to be added as a whole.
+
+        `now` is the time of the audit, naive in UTC.
+        """
+        succession = self.succession
+        if succession is None:
+            if self.type is None or not row.vault_id or self.asks_replication:
+                return False
+            after = (self.newest_at or _LONG_AGO).replace(tzinfo=None)
+            succession = self.succession = Succession(self.name, sys.intern(row.vault_id), after)
+        return succession.take(row, now)
+
+    def settle(self) -> None:
+        """Count in what followed; to be called once the last backup came, before anything is read."""
+        succession, self.succession = self.succession, None
+        if succession is None or succession.last is None or succession.began is None:
+            return
+        newest, kept_until, ident, size = succession.last
+        created, expires = _utc(newest), _NEVER if kept_until is None else _utc(kept_until)
+        self.backups += succession.count
+        self.available += succession.count
+        self.good += succession.count
+        self.automatic += succession.automatic
+        self.manual += succession.manual
+        if self.name:
+            self.named_at = max(self.named_at, created)
+        self.newest_at = self.newest_available_at = created
+        self.newest_available = ident
+        if succession.automatic_at is not None:
+            self.automatic_at = _newest(self.automatic_at, succession.vault_id, _utc(succession.automatic_at))
+        if succession.vault_id not in self.vault_ids:
+            self.vault_ids = tuple(sorted((*self.vault_ids, succession.vault_id)))
+        self.oldest_good_at = min(self.oldest_good_at or _NEVER, _utc(succession.began))
+        self.previous_good = self.newest_good
+        if succession.before is not None:
+            before, _, before_ident, before_size = succession.before
+            self.previous_good = RestorePoint(_utc(before), before_ident, before_size, succession.vault_id)
+        self.newest_good = RestorePoint(created, ident, size, succession.vault_id)
+        self._add_lasting(created, expires)
 
     def _take_name(self, name: str, created: datetime) -> None:
         """The newest backup knows its name best; of two that are as new, the last in the alphabet."""
@@ -274,6 +320,10 @@ def _newest(
     known = dict(times)
     known[key] = max(time, known.get(key, time))
     return tuple(known.items())
+
+
+def _utc(naive: datetime) -> datetime:
+    return naive.replace(tzinfo=timezone.utc)
 
 
 def _shared(text: str | None) -> str | None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from cbr_auditor.cbr.policies import Policy
-from cbr_auditor.cbr.records import Backup
+from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.cbr.tasks import Task
 from cbr_auditor.cbr.vaults import Vault
 from cbr_auditor.resource import Resource
@@ -62,9 +62,9 @@ class Identity(NamedTuple):
     vault_id: str | None = None
 
 
-def identify(subject: Subject) -> Identity:
+def identify(subject: Subject | ListedBackup) -> Identity:
     """Who a subject is."""
-    if isinstance(subject, Backup):
+    if isinstance(subject, (Backup, ListedBackup)):
         return Identity(
             subject.id,
             subject.name,

@@ -25,10 +25,10 @@ def candidate(backup: Backup, within_days: float) -> bool:
     """Keep only what expires soon, or does not say when, until its siblings are known."""
     if "expired_at" in backup.unreadable:
         return backup.status == "available"
-    if backup.expired_at is None or backup.status != "available":
+    days = backup.days_left
+    if backup.status != "available" or days is None or not 0 <= days <= within_days or backup.expired_at is None:
         return False
-    left = (backup.expired_at - backup.listed_at).total_seconds()
-    return 0 <= left < within_days * _DAY
+    return (backup.expired_at - backup.listed_at).total_seconds() < within_days * _DAY
 
 
 def check(

@@ -21,6 +21,8 @@ def check(backup: Backup, *, skew_minutes: float = 10) -> str | Unknown | None:
     """
     if backup.unreadable:
         return f"cannot be read: {', '.join(backup.unreadable)}"
+    if backup.times_agree:
+        return None
     created = backup.created_at
     skew = timedelta(minutes=skew_minutes)
     if backup.updated_at is not None and backup.updated_at - backup.listed_at > skew:

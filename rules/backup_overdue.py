@@ -25,10 +25,11 @@ soonest = "expired_at"
 
 def check(backup: Backup, *, grace_hours: float = 48) -> str | Unknown | None:
     """Fail where the expiry is more than `grace_hours` ago."""
+    left = backup.days_left
+    if left is not None and left >= 0:
+        return None
     if backup.expired_at is None:
         return Unknown("expired_at") if "expired_at" in backup.unreadable else None
-    if backup.expired_at > backup.listed_at:
-        return None
     late = backup.listed_at - backup.expired_at
     if late <= timedelta(hours=grace_hours):
         return None

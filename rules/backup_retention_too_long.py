@@ -28,10 +28,13 @@ def _days(backup: Backup) -> float | None:
 
 def candidate(backup: Backup, max_days: float) -> bool:
     """Keep what is kept for too long, or does not say, until its siblings are known."""
-    if backup.status != "available" or (backup.expired_at is None and "expired_at" not in backup.unreadable):
+    if backup.status != "available" or (backup.days_left is None and "expired_at" not in backup.unreadable):
         return False
+    hours = backup.hours_kept
+    if hours is None or hours + 1 <= max_days * 24:
+        return hours is None
     days = _days(backup)
-    return days is None or days > max_days
+    return days is not None and days > max_days
 
 
 def check(backup: Backup, resource: Resource, *, max_days: float = 400) -> str | Unknown | None:

@@ -41,10 +41,10 @@ def _days(backup: Backup) -> float | None:
 
 def candidate(backup: Backup, min_days: float) -> bool:
     """Keep what is kept for too short a time, or does not say, until its siblings are known."""
-    if backup.status != "available" or (backup.expired_at is None and "expired_at" not in backup.unreadable):
+    if backup.status != "available" or (backup.days_left is None and "expired_at" not in backup.unreadable):
         return False
-    days = _days(backup)
-    return days is None or days + _FORGIVEN < min_days
+    hours = backup.hours_kept
+    return hours is None or hours + 24 * _FORGIVEN < min_days * 24
 
 
 def check(backup: Backup, resource: Resource, *, min_days: float = 30) -> str | Unknown | None:

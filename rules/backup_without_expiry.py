@@ -19,6 +19,6 @@ reference = "CBR API, Querying All Backups: expired_at"
 
 def check(backup: Backup) -> str | None:
     """Fail for an automatic backup whose `expired_at` is null or absent; one that cannot be read is another matter."""
-    if backup.auto_trigger is not True or backup.expired_at is not None or "expired_at" in backup.unreadable:
+    if backup.auto_trigger is not True or backup.days_left is not None or "expired_at" in backup.unreadable:
         return None
     return "the backup has no end date"

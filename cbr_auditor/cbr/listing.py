@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
 
-from cbr_auditor.cbr.records import Backup, Page, Row, UnreadableRecord
+from cbr_auditor.cbr.records import Backup, ListedBackup, Page, Row, UnreadableRecord
 from cbr_auditor.errors import ListingError
 
 _OVERLAP = 8  # rows that two neighbouring pages share; as many deletions between them cost no extra request
@@ -73,7 +73,7 @@ class Listing:
         self._counts: set[int] = set()
         self._repairs = 0
 
-    def backups(self) -> Iterator[list[Backup]]:
+    def backups(self) -> Iterator[list[ListedBackup | Backup]]:
         """The backups of each page, each backup once; afterwards `state` says what was not seen."""
         pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="cbr-page")
         try:
@@ -84,7 +84,7 @@ class Listing:
             pool.shutdown(wait=False, cancel_futures=True)
         self._compare_count()
 
-    def _pages(self, ahead: "_Ahead") -> Iterator[list[Backup]]:
+    def _pages(self, ahead: "_Ahead") -> Iterator[list[ListedBackup | Backup]]:
         page = self._take(ahead, 0)
         if not page.rows:
             page = self._take(ahead, 0)  # an empty answer alone proves nothing
@@ -174,8 +174,8 @@ class Listing:
         fresh = [row for row in page.rows[start:] if row.id not in known]
         return fresh if len(ids) == len(page.rows) else _each_once(fresh)
 
-    def _judged(self, fresh: list[Row], position: int) -> list[Backup]:
-        backups = [row for row in fresh if isinstance(row, Backup)]
+    def _judged(self, fresh: list[Row], position: int) -> list[ListedBackup | Backup]:
+        backups = [row for row in fresh if not isinstance(row, UnreadableRecord)]
         self.state.listed += len(backups)
         if len(backups) < len(fresh):
             for number, row in enumerate(fresh, start=position + 1):

@@ -3,8 +3,8 @@
 Field names, types and statuses: CBR API, "Querying All Backups", tables 4 to 6.
 """
 
-from datetime import datetime, timezone
-from typing import NamedTuple
+from datetime import datetime, timedelta, timezone
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -24,7 +24,7 @@ DOCUMENTED_STATUSES = frozenset(
 )
 
 
-class ExtendInfo(msgspec.Struct, gc=False):
+class ExtendInfo(msgspec.Struct, frozen=True, gc=False):
     """What CBR keeps beside a backup; a missing key and null are both None."""
 
     auto_trigger: bool | None = None
@@ -130,6 +130,65 @@ class Backup(msgspec.Struct, gc=False, array_like=True):
         """Whether this is a backup of a whole server, whose disks only its detail shows."""
         return self.resource_type == SERVER
 
+    @property
+    def days_left(self) -> int | None:
+        """Whole days until it expires, rounded down, so negative once it has; None where it does not say when."""
+        return None if self.expired_at is None else (self.expired_at - self.listed_at).days
+
+    @property
+    def hours_kept(self) -> int | None:
+        """Whole hours from its creation to its expiry, rounded down; None where one of them is not known."""
+        if self.expired_at is None or self.created_at is None:
+            return None
+        return hours(self.expired_at - self.created_at)
+
+    @property
+    def times_agree(self) -> bool:
+        """Whether it was created at a known time, before it expires, and not touched in the future."""
+        created, updated, expires = self.created_at, self.updated_at, self.expired_at
+        if created is None or created > self.listed_at or (updated is not None and updated > self.listed_at):
+            return False
+        return expires is None or expires >= created
+
+
+def hours(time: timedelta) -> int:
+    """Whole hours, rounded down."""
+    return time.days * 24 + time.seconds // 3600
+
+
+Naive = Annotated[datetime, msgspec.Meta(tz=False)]
+"""A time as CBR writes it, without an offset. It means UTC."""
+
+
+class ListedBackup(msgspec.Struct, gc=False, kw_only=True):
+    """A backup as the list shows it, where everything is of the documented type. Most never become a `Backup`.
+
+    The fields stand in the order of recorded bodies, where the decoder looks for
+    the next key first.
+    """
+
+    children: list[Disk] | None = None
+    checkpoint_id: str | None = None
+    created_at: Naive | None = None
+    description: str | None = None
+    expired_at: Naive | None = None
+    extend_info: ExtendInfo | None = None
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+    image_type: str | None = None
+    incremental: bool | None = None
+    name: str | None = None
+    project_id: str | None = None
+    protected_at: Naive | None = None
+    resource_id: str | None = None
+    resource_name: str | None = None
+    scheduled_operation_id: str | None = None
+    resource_size: int | None = None
+    resource_type: str | None = None
+    status: Annotated[str, msgspec.Meta(min_length=1)]
+    updated_at: Naive | None = None
+    vault_id: str | None = None
+    replication_records: list[ReplicationRecord] | None = None
+
 
 class UnreadableRecord(NamedTuple):
     """A row of the list that could not be read as a backup: its key tells it apart, the reason is for people."""
@@ -140,7 +199,7 @@ class UnreadableRecord(NamedTuple):
     """What it belongs to, where at least that can be read."""
 
 
-Row = Backup | UnreadableRecord
+Row = ListedBackup | Backup | UnreadableRecord
 
 
 class Page(msgspec.Struct, frozen=True):

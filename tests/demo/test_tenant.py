@@ -12,6 +12,7 @@ from cbr_auditor.cbr.auth import TokenAuth
 from cbr_auditor.cbr.client import CbrClient
 from cbr_auditor.cbr.listing import Listing
 from cbr_auditor.cbr.loose import read_time
+from cbr_auditor.cbr.reading import as_backup
 from cbr_auditor.cbr.records import Backup
 from cbr_auditor.clock import Deadline
 from cbr_auditor.demo.endpoint import CbrEndpoint
@@ -303,7 +304,7 @@ def listed(tenant: Tenant, clock: FakeClock) -> Iterator[Backup]:
     with tenant.serve() as endpoint:
         client = client_of(tenant, endpoint, clock)
         for page in Listing(lambda offset: client.list_page(offset, {})).backups():
-            for backup in page:
+            for backup in map(as_backup, page):
                 backup.listed_at = NOW
                 backup.examined = True
                 if tenant.details.get(backup.id):

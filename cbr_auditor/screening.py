@@ -1,0 +1,161 @@
+"""Which rules have to look at a backup: told from the few values in which nearly all backups are alike.
+
+A rule is a pure function of its subject. So for each combination of these values, a *shape*, every rule is asked once,
+and what it reads is watched: where that is nothing but the shape, its answer is that of every backup of the shape. What
+reads more (a name, a time) is asked about each backup.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+import msgspec
+
+from cbr_auditor.cbr.reading import as_backup
+from cbr_auditor.cbr.records import Backup, ListedBackup, hours
+from cbr_auditor.plan import Plan
+from cbr_auditor.recorder import CRASHES
+from cbr_auditor.rule import Needs, Outcome
+
+_MOST = 4_096  # shapes that are remembered, about 2 MB; a tenant has dozens, or some hundreds
+
+Shape = tuple[Any, ...]
+"""`status`, `resource_type`, `extend_info`, `days_left`; and what `_more` adds, once a rule has read some of it."""
+
+Check = Callable[[Backup], Outcome]
+
+_IN_SHAPE = frozenset(
+    {
+        "status",
+        "resource_type",
+        "is_server",
+        "auto_trigger",
+        "encrypted",
+        "supported_restore_mode",
+        "contain_system_disk",
+        "days_left",
+        # the same for every backup that comes as a `ListedBackup`
+        "unreadable",
+        "listed_at",
+        "listed_in",
+        "examined",
+        "disks_unknown",
+        "reason",
+    }
+)
+_IN_LONG_SHAPE = _IN_SHAPE | {"project_id", "image_type", "incremental", "hours_kept", "times_agree"}
+
+
+class Open(msgspec.Struct, frozen=True, gc=False):
+    """What is left to do about a backup."""
+
+    at_once: tuple[tuple[int, Outcome, Check | None], ...]
+    """Rules that speak now: each with its answer, or where that is not known yet with its `check`."""
+    later: tuple[tuple[int, Callable[[Backup], bool] | None], ...]
+    """Rules that judge it among its siblings, each with what is worth waiting for."""
+    rules: int = 0
+    """Rules that must be asked later in any case, as a bit mask."""
+    needs: int = 0
+    """What these need, as a bit mask."""
+
+
+NOTHING = Open((), ())
+
+
+class Screening:
+    """Screens the backups of one target for the rules of one plan. `need_bits` are those of `Open.needs`."""
+
+    def __init__(self, plan: Plan, now: datetime, listed_in: str, need_bits: dict[Needs, int]) -> None:
+        self.plan = plan
+        self.everything = Open(tuple((index, None, check) for index, check in plan.at_once), tuple(plan.later))
+        """What is to be done about a backup that cannot be screened."""
+        self._now = now
+        self._naive_now = now.astimezone(timezone.utc).replace(tzinfo=None)
+        self._listed_in = listed_in
+        self._need_bits = need_bits
+        self._known: dict[Shape, Open | None] = {}
+        self._is_long = False
+
+    def open(self, row: ListedBackup) -> Open | None:
+        """What is left to do about a backup; None where every rule passes it."""
+        now, expires = self._naive_now, row.expired_at
+        left = None if expires is None else (expires - now).days
+        shape: Shape = (row.status, row.resource_type, row.extend_info, left)
+        if self._is_long:
+            shape += _more(row, now)
+        try:
+            return self._known[shape]
+        except KeyError:
+            return self._learn(row, shape) if len(self._known) < _MOST else self.everything
+
+    def _learn(self, row: ListedBackup, shape: Shape) -> Open | None:
+        """Ask every rule about the shape of this backup, which is the first of its shape."""
+        backup = as_backup(row)
+        backup.listed_at, backup.listed_in = self._now, self._listed_in
+        was_long = self._is_long
+        at_once: list[tuple[int, Outcome, Check | None]] = []
+        later = []
+        rules = needs = 0
+        for index, check in self.plan.at_once:
+            holds, outcome = self._watch(check, backup)
+            if not holds:
+                at_once.append((index, None, check))
+            elif isinstance(outcome, Needs):
+                rules |= 1 << index
+                needs |= self._need_bits[outcome]
+            elif outcome is not None:
+                at_once.append((index, outcome, None))
+        for index, candidate in self.plan.later:
+            holds, worth = (True, True) if candidate is None else self._watch(candidate, backup)
+            if not holds:
+                later.append((index, candidate))
+            elif worth:
+                rules |= 1 << index
+        left = Open(tuple(at_once), tuple(later), rules, needs)
+        if self._is_long and not was_long:
+            self._known.clear()
+            shape += _more(row, self._naive_now)
+        self._known[shape] = None if left == NOTHING else left
+        return self._known[shape]
+
+    def _watch(self, function: Callable[[Backup], Any], backup: Backup) -> tuple[bool, Any]:
+        """Ask one rule; gives whether its answer holds for every backup of the same shape, and the answer."""
+        watched = _Watched(backup.id, backup.status, original=backup)
+        for field in Backup.__struct_fields__:
+            delattr(watched, field)  # so that whatever does not ask for attributes one by one fails
+        try:
+            answer = function(watched)
+        except CRASHES:  # it is asked again about the backup itself, and then its crash is counted
+            return False, None
+        read: set[str] = object.__getattribute__(watched, "read")
+        if not read <= _IN_LONG_SHAPE:
+            return False, None
+        self._is_long = self._is_long or not read <= _IN_SHAPE
+        return True, answer
+
+
+def _more(row: ListedBackup, now: datetime) -> tuple[Any, ...]:
+    """What makes a shape a long one."""
+    created, updated, expires = row.created_at, row.updated_at, row.expired_at
+    if created is None:
+        return row.project_id, row.image_type, row.incremental, None, False
+    agree = created <= now and (updated is None or updated <= now) and (expires is None or expires >= created)
+    kept = None if expires is None else hours(expires - created)
+    return row.project_id, row.image_type, row.incremental, kept, agree
+
+
+class _Watched(Backup):
+    """A backup that remembers which of its attributes were asked for."""
+
+    original: Backup | None = None
+    read: set[str] = msgspec.field(default_factory=set)
+
+    def __getattribute__(self, name: str) -> Any:
+        own = super().__getattribute__
+        own("read").add(name)
+        return getattr(own("original"), name)
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("a rule that compares whole backups reads all of them")
+
+    __hash__ = None  # type: ignore[assignment]  # as above

@@ -1,0 +1,229 @@
+"""The short way of judging gives what the long way gives, whatever the list shows."""
+
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cbr_auditor.cbr.reading import as_backup
+from cbr_auditor.cbr.records import SERVER, Backup, ExtendInfo, ListedBackup, ReplicationRecord
+from cbr_auditor.plan import Plan
+from cbr_auditor.resource import Resource
+from cbr_auditor.rule import Needs, NoProblem, Outcome, Unknown
+from cbr_auditor.screening import Open, Screening
+from tests.fakes import NOW, PROJECT
+from tests.test_judge import Court
+
+NAIVE = NOW.replace(tzinfo=None)
+HOUR = timedelta(hours=1)
+
+
+def row(**changes: Any) -> ListedBackup:
+    """A healthy backup as the list shows it."""
+    fields: dict[str, Any] = {
+        "id": "b1",
+        "status": "available",
+        "name": "autobk_1",
+        "created_at": NAIVE - timedelta(hours=7),
+        "updated_at": NAIVE - timedelta(hours=6),
+        "expired_at": NAIVE + timedelta(days=31),
+        "resource_id": "r1",
+        "resource_name": "erp-db",
+        "resource_type": "OS::Cinder::Volume",
+        "resource_size": 40,
+        "vault_id": "v1",
+        "project_id": PROJECT,
+        "extend_info": ExtendInfo(auto_trigger=True, encrypted=True),
+        "children": [],
+    }
+    return ListedBackup(**{**fields, **changes})
+
+
+def usually(value: Any, *others: Any) -> st.SearchStrategy[Any]:
+    """Mostly the first value, so that most backups are ordinary and the others stand between them."""
+    return st.sampled_from([value] * 8 + list(others))
+
+
+@st.composite
+def listed(draw: st.DrawFn, number: int) -> ListedBackup:
+    created = draw(usually(timedelta(hours=number), *(timedelta(hours=hours) for hours in (-30, 0, 2, 60)), None))
+    kept = draw(
+        usually(
+            timedelta(days=31),
+            *(timedelta(days=days) for days in (-1, 1, 2, 29, 30, 400, 401)),
+            timedelta(days=30) - HOUR / 2,
+            timedelta(days=400) + HOUR / 2,
+            None,
+        )
+    )
+    begin = NAIVE - timedelta(days=draw(st.sampled_from([1, 2, 25, 31, 95])))
+
+    def at(time: timedelta | None) -> Any:
+        return None if time is None else begin + time
+
+    return row(
+        id=f"b{number:02}",
+        status=draw(usually("available", "error", "protecting", "restoring", "waiting_delete", "melting")),
+        name=draw(usually("autobk", "by hand", None)),
+        created_at=at(created),
+        updated_at=at(None if created is None else created + draw(usually(HOUR, timedelta(days=99))))
+        if draw(usually(True, False))
+        else None,
+        expired_at=at(None if kept is None else (created or timedelta()) + kept),
+        resource_id=draw(st.sampled_from(["r1", "r1", "r1", "r2", "r3"])),
+        resource_name=draw(usually("erp-db", "erp-db-old", None)),
+        resource_type=draw(usually("OS::Cinder::Volume", SERVER, None)),
+        resource_size=draw(usually(40, 80, None)),
+        vault_id=draw(usually("v1", "v2", "", None)),
+        project_id=draw(usually(PROJECT, "another", None)),
+        image_type=draw(usually("backup", "replication", None)),
+        extend_info=draw(
+            usually(
+                ExtendInfo(auto_trigger=True, encrypted=True, supported_restore_mode="backup"),
+                ExtendInfo(auto_trigger=False, encrypted=True),
+                ExtendInfo(auto_trigger=True, encrypted=False),
+                ExtendInfo(auto_trigger=True, encrypted=True, supported_restore_mode="na"),
+                ExtendInfo(contain_system_disk=False),
+                None,
+            )
+        ),
+        replication_records=draw(usually([], None, [ReplicationRecord(status="success", destination_region="b")])),
+    )
+
+
+@st.composite
+def lists(draw: st.DrawFn) -> list[ListedBackup]:
+    return [draw(listed(number)) for number in range(draw(st.integers(0, 14)))]
+
+
+def judged(rows: list[ListedBackup] | list[Backup], **options: Any) -> tuple[Any, ...]:
+    """What a judge of every rule finds, counts and remembers."""
+    with tempfile.TemporaryDirectory() as folder:
+        court = Court(Path(folder), **options)
+        for start in range(0, len(rows), 5):
+            court.judge.take(rows[start : start + 5])
+        court.judge.finish(lambda ident: Backup(ident, "available", children=[]), dict, unseen=lambda resource_id: None)
+        findings = list(court.spool)
+    resources = {
+        ident: {
+            **msgspec.structs.asdict(resource),
+            "automatic_at": dict(resource.automatic_at),
+            "lasting": sorted(resource.lasting),
+        }
+        for ident, resource in court.judge.resources.items()
+    }
+    return findings, court.recorder.tallies, resources, court.judge.not_examined
+
+
+@settings(max_examples=150)
+@given(lists(), st.booleans(), st.booleans())
+def test_a_row_is_judged_as_the_whole_backup_is(
+    rows: list[ListedBackup], asks_replication: bool, asks_shared: bool
+) -> None:
+    options = {"asks_replication": asks_replication, "asks_shared": asks_shared}
+    assert judged(rows, **options) == judged([as_backup(row) for row in rows], **options)
+
+
+@given(lists())
+def test_a_row_is_judged_as_the_whole_backup_is_under_overrides(rows: list[ListedBackup]) -> None:
+    overrides = [
+        {"resource": "erp-db", "rules": {"backup-expiring": {"within_days": 40}}},
+        {"vault": "v2", "enabled": False},
+    ]
+    assert judged(rows, overrides=overrides) == judged([as_backup(row) for row in rows], overrides=overrides)
+
+
+def test_ordinary_backups_are_remembered_without_being_built() -> None:
+    resource = Resource("r1", "erp-db", "OS::Cinder::Volume", listed_at=NOW)
+    assert all(
+        resource.follow(row(id=f"b{number}", created_at=NAIVE - timedelta(hours=9 - number)), NAIVE)
+        for number in range(9)
+    )
+    resource.settle()
+    assert (resource.good, resource.newest_available) == (9, "b8")
+    assert resource.previous_good is not None
+    assert resource.previous_good.backup_id == "b7"
+
+
+class Asked:
+    """A rule that remembers how often it was asked."""
+
+    def __init__(self, answer: Callable[[Backup], Outcome]) -> None:
+        self.times = 0
+        self._answer = answer
+
+    def __call__(self, backup: Backup) -> Outcome:
+        self.times += 1
+        return self._answer(backup)
+
+
+def screening(*checks: Callable[[Backup], Outcome]) -> Screening:
+    plan = Plan({}, list(enumerate(checks)), [], {}, ())
+    return Screening(plan, NOW, PROJECT, {Needs.DISKS: 1, Needs.REASON: 2})
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        (lambda backup: None, None),
+        (lambda backup: None if backup.status == "available" else "bad", None),
+        (lambda backup: "bad" if backup.auto_trigger else None, Open(((0, "bad", None),), ())),
+        (lambda backup: Unknown("more") if backup.encrypted else None, Open(((0, Unknown("more"), None),), ())),
+        (lambda backup: NoProblem("good"), Open(((0, NoProblem("good"), None),), ())),
+        (lambda backup: Needs.REASON if backup.reason is None else None, Open((), (), rules=1, needs=2)),
+        (lambda backup: "bad" if backup.times_agree and backup.hours_kept else None, Open(((0, "bad", None),), ())),
+    ],
+)
+def test_a_rule_that_reads_the_shape_alone_is_asked_once(answer: Callable[[Backup], Outcome], left: Open) -> None:
+    rule = Asked(answer)
+    screen = screening(rule)
+    assert [screen.open(row(id=ident, name=ident)) for ident in ("b1", "b2", "b3")] == [left] * 3
+    assert rule.times == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda backup: None if backup.name else "unnamed",
+        lambda backup: None if backup.created_at < NOW else "early",
+        lambda backup: getattr(backup, "vault_id", None),
+        lambda backup: str(msgspec.structs.asdict(backup)),
+        repr,
+        lambda backup: None if backup == as_backup(row()) else "another",
+        lambda backup: None if msgspec.structs.replace(backup, name="") else "another",
+        lambda backup: 1 / 0,
+        lambda backup: backup.no_such_thing,
+    ],
+)
+def test_a_rule_that_looks_further_is_asked_about_every_backup(answer: Callable[[Backup], Outcome]) -> None:
+    screen = screening(answer)
+    for ident in ("b1", "b2", "b3"):
+        assert screen.open(row(id=ident, name=ident)) == Open(((0, None, answer),), ())
+
+
+def test_shapes_that_differ_are_asked_apart() -> None:
+    rule = Asked(lambda backup: None if backup.status == "available" and backup.hours_kept != 5 else "bad")
+    screen = screening(rule)
+    bad = Open(((0, "bad", None),), ())
+    short = row(expired_at=NAIVE - timedelta(hours=2), created_at=NAIVE - timedelta(hours=7))
+    for _ in range(3):
+        assert screen.open(row(status="error")) == bad
+        assert screen.open(row()) is None
+        assert screen.open(short) == bad
+    assert rule.times == 4  # the first answer was forgotten when it became known how much the rule reads
+
+
+def test_no_more_shapes_are_remembered_than_fit() -> None:
+    rule = Asked(lambda backup: None)
+    screen = screening(rule)
+    for number in range(5_000):
+        left = screen.open(row(status=f"status-{number}"))
+    assert left == screen.everything
+    assert rule.times == 4_096
+    assert screen.open(row(status="status-7")) is None
