@@ -1,33 +1,23 @@
 """report.json and findings.csv, written in one pass over the findings, however many there are."""
 
 import contextlib
-import csv
 import functools
-import io
-import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby, islice
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from cbr_auditor.finding import Finding
+from cbr_auditor.finding_lines import COLUMNS, FindingLines, quoted
 from cbr_auditor.report import AcceptedGroup, Delivery, Report, RuleGroup, RuleResult
-from cbr_auditor.text import one_line
+from cbr_auditor.spool import WAIVED, FindingSpool
 
-_COLUMNS = Finding.__struct_fields__
-_FORMULA_STARTS = "=+@\t\r\uff1d\uff0b\uff0d\uff20-"  # four of them are full-width
-_FORMULA = frozenset(_FORMULA_STARTS)
-_SUSPECT = re.compile(f'[,;]"?[{_FORMULA_STARTS}]')
-_INNER = re.compile(f"(?<=;)(?=[{_FORMULA_STARTS}])")  # a spreadsheet set to a German locale parts cells there
 _WAIVED = b'\n],\n"waived": ['
-_AT_ONCE = 500  # findings that are written at once
 _COPIED_AT_ONCE = 2**20  # bytes
 _MOST_SHOWN = 50
 _MOST_UNDECIDED = 10
-_LONGEST_CELL = 32_000  # Excel takes 32,767 characters
 
 
 class Heads(msgspec.Struct):
@@ -66,94 +56,36 @@ class Heads(msgspec.Struct):
         return [AcceptedGroup(rule, self.waived[rule.id]) for rule in rules if rule.id in self.waived]
 
 
-def write_findings(findings: Iterable[Finding], table: Path, listing: Path | None = None) -> Heads:
+def write_findings(findings: FindingSpool, table: Path, listing: Path | None = None) -> Heads:
     """Write every finding to `table`, as CSV in UTF-8 with BOM, and give back the most important ones.
 
     `listing`, where it is given, gets them as the items of a JSON list, for `ReportFolder`: a million findings are
     read once from where they were spooled. Behind the last of them come the waived ones, as a list of their own.
     """
     heads = Heads()
-    encode = msgspec.json.Encoder().encode
+    lines = FindingLines(findings.series)
     with contextlib.ExitStack() as stack:
-        csv_file = stack.enter_context(table.open("w", encoding="utf-8", newline=""))
+        csv_file = stack.enter_context(table.open("wb"))
         json_file = stack.enter_context(listing.open("wb")) if listing else None
-        csv_file.write("\ufeff" + _quoted(_COLUMNS))
-        separator, waived = b"\n", False
-        for is_waived, group in groupby(findings, key=_is_waived):
-            if is_waived and json_file is not None:
-                json_file.write(_WAIVED)
-                separator, waived = b"\n", True
-            while block := list(islice(group, _AT_ONCE)):
-                for finding in block:
-                    heads.add(finding)
-                csv_file.write("".join([_line(finding) for finding in block]))
-                if json_file is not None:
-                    json_file.write(separator + b",\n".join([encode(finding) for finding in block]))
-                    separator = b",\n"
+        csv_file.write(("\ufeff" + quoted(COLUMNS)).encode())
+        group, seen, separator, waived = (-1, False), 0, b"\n", False
+        for name, records in findings.parts():
+            if name != group:
+                group, seen = name, 0
+            for record in records[: max(0, _MOST_SHOWN - seen)]:
+                heads.add(findings.finding(record))
+            seen += len(records)
+            cells, items = lines.both(records)
+            csv_file.write(cells.encode())
+            if json_file is not None:
+                if name[0] >= WAIVED and not waived:
+                    json_file.write(_WAIVED)
+                    separator, waived = b"\n", True
+                json_file.write(separator + items.encode())
+                separator = b",\n"
         if json_file is not None and not waived:
             json_file.write(_WAIVED)
     return heads
-
-
-def _is_waived(finding: Finding) -> bool:
-    return finding.waiver is not None
-
-
-def _line(finding: Finding) -> str:
-    """A finding as a line of the table.
-
-    Nearly always nothing has to be quoted or mended: the whole line tells, and the slow way is not taken.
-    """
-    since = "" if finding.since is None else msgspec.to_builtins(finding.since)
-    message = finding.message
-    commas = message.count(",")
-    if commas:
-        message = f'"{message}"'
-    line = (
-        f"{finding.id},{finding.rule},{finding.severity.value},{finding.outcome},"
-        f"{finding.project_id},{finding.region or ''},{finding.backup_id or ''},{finding.backup_name or ''},"
-        f"{finding.resource_id or ''},{finding.resource_name or ''},{finding.resource_type or ''},"
-        f"{finding.vault_id or ''},{message},{since},"
-        f"{finding.subject},{finding.subject_id or ''},{finding.subject_name or ''},{_accepted(finding)}"
-    )
-    if (
-        len(line) < _LONGEST_CELL
-        and line.isprintable()
-        and line.count(",") == len(_COLUMNS) - 1 + commas
-        and line.count('"') == (2 if commas else 0)
-        and not _may_be_formula(line)
-    ):
-        return line + "\r\n"
-    values = {name: getattr(finding, name) for name in _COLUMNS}
-    values |= {"severity": finding.severity.value, "since": None, "waiver": _accepted(finding)}
-    return _quoted([since if name == "since" else _cell(value) for name, value in values.items()])
-
-
-def _may_be_formula(line: str) -> bool:
-    """Whether a cell of the line may begin as a formula does; the usual line, in ASCII, is told without a pattern."""
-    if line.isascii() and "=" not in line and "+" not in line and "@" not in line:
-        return ",-" in line or (";" in line and ";-" in line) or ('"' in line and '"-' in line)
-    return _SUSPECT.search(line) is not None
-
-
-def _accepted(finding: Finding) -> str:
-    """Why a finding is waived, by whom and until when, as one text; empty where it is not."""
-    waiver = finding.waiver
-    return f"{waiver.reason} ({waiver.owner}, until {waiver.expires})" if waiver else ""
-
-
-def _quoted(cells: Sequence[str]) -> str:
-    quoted = io.StringIO(newline="")
-    csv.writer(quoted, lineterminator="\r\n").writerow(cells)
-    return quoted.getvalue()
-
-
-def _cell(value: str | None) -> str:
-    """One cell: on one line, without control characters, and nothing that a spreadsheet would run."""
-    if value is None:
-        return ""
-    text = _INNER.sub("'", one_line(value, _LONGEST_CELL))
-    return f"'{text}" if text[:1] in _FORMULA else text
 
 
 class JsonFile:

@@ -1,6 +1,7 @@
 """A finding: one problem of one subject, or what could not be decided of it: a row of report.json and findings.csv."""
 
-from datetime import date, datetime
+import hashlib
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -49,3 +50,25 @@ class Finding(msgspec.Struct, gc=False):
         """The name of what it is about, as people say it: of a backup, what it is a backup of."""
         own = self.resource_name or self.resource_id if self.subject in {"backup", "resource"} else None
         return own or self.subject_name or self.subject_id or "unnamed"
+
+
+def finding_id(rule: str, project_id: str, subject_id: str) -> str:
+    """The id of what a rule finds of a subject."""
+    identity = f"{rule}\n{project_id}\n{subject_id}"
+    return "sha256:" + hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()
+
+
+def whole_seconds(time: datetime) -> datetime:
+    """The time without its fraction of a second, as a finding shows it."""
+    return time - timedelta(microseconds=time.microsecond)
+
+
+def text_of(time: datetime) -> str:
+    """The time as a finding's file shows it: without its fraction of a second."""
+    text: str = msgspec.to_builtins(time)
+    return f"{text[:19]}Z" if text[-1] == "Z" else msgspec.to_builtins(whole_seconds(time))
+
+
+def time_of(text: str) -> datetime:
+    """The time that a finding's file shows."""
+    return msgspec.convert(text, datetime)

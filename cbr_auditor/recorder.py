@@ -1,13 +1,14 @@
 """What the rules found in one target: counted, and spooled finding by finding."""
 
-import hashlib
-from datetime import timedelta
+from datetime import datetime
 
 import msgspec
 
-from cbr_auditor.finding import Finding, Waived
+from cbr_auditor.cbr.records import Backup
+from cbr_auditor.finding import Finding, Waived, finding_id, text_of, whole_seconds
+from cbr_auditor.row import Series, row_of
 from cbr_auditor.rule import NoProblem, Outcome, Rule, Unknown
-from cbr_auditor.spool import FindingSpool
+from cbr_auditor.spool import WAIVED, FindingSpool
 from cbr_auditor.subject import NOUNS, Identity, Subject, identify
 from cbr_auditor.text import one_line
 from cbr_auditor.waiver import Waivers
@@ -17,7 +18,8 @@ CRASHES = (Exception, SystemExit)
 
 _EXAMPLES = 3
 _UNTIMED = float("inf")
-_BEHIND_ALL_RULES = 1_000_000  # where waived findings stand
+_LONGEST = 500  # characters of a message
+_MESSAGES = 64  # of one rule and outcome that are kept once, and not with each finding
 
 
 class Tally(msgspec.Struct):
@@ -88,6 +90,8 @@ class Recorder:
         superseded = {other for rule in rules for other in rule.supersedes}
         self._said: dict[str, dict[str, tuple[str, bool]]] = {rule.id: {} for rule in rules if rule.id in superseded}
         self._findings = findings
+        self._series: list[dict[str, Series | None]] = [{} for _ in range(2 * len(rules))]
+        """By message, for each rule twice: of failures, and of what is undecided."""
         self._waivers = waivers
         self._waivable = frozenset(waiver.rule for waiver in waivers.all) if waivers else frozenset()
 
@@ -124,18 +128,34 @@ class Recorder:
     def keep(self, index: int, subject: Subject, outcome: str, message: str) -> bool:
         """Count and spool one finding; gives whether a waiver accepts it."""
         rule, tally = self.rules[index], self.tallies[index]
-        who = identify(subject)
-        waived = self._waived(rule.id, who) if rule.id in self._waivable else None
+        failed = outcome == "fail"
+        waived = self._waived(rule.id, identify(subject)) if rule.id in self._waivable else None
         if waived:
             tally.waived += 1
-        elif outcome == "fail":
+        elif failed:
             tally.failed += 1
         else:
             tally.unknown += 1
-        identity = f"{rule.id}\n{self.project_id}\n{who.id}"
-        since = getattr(subject, rule.since, None) if rule.since and outcome == "fail" else None
-        finding = Finding(
-            "sha256:" + hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest(),
+        if type(subject) is Backup and waived is None and self._keep_row(index, subject, outcome, message):
+            return False
+        finding = self._finding(rule, subject, outcome, message, waived)
+        place = index + WAIVED if waived else index
+        when = _when(rule, subject)
+        self._findings.add((place, not failed, when, self.project_id, identify(subject).id), finding)
+        return waived is not None
+
+    def _finding(
+        self,
+        rule: Rule,
+        subject: Subject,
+        outcome: str,
+        message: str,
+        waived: Waived | None,
+    ) -> Finding:
+        who = identify(subject)
+        since = _since(rule, subject, outcome)
+        return Finding(
+            finding_id(rule.id, self.project_id, who.id),
             rule.id,
             rule.severity,
             outcome,
@@ -147,18 +167,40 @@ class Recorder:
             who.resource_name,
             who.resource_type,
             who.vault_id,
-            one_line(message, 500),
-            since and since - timedelta(microseconds=since.microsecond),
+            one_line(message, _LONGEST),
+            since and whole_seconds(since),
             NOUNS[type(subject)],
             who.id,
             who.name,
             waived,
         )
-        time = getattr(subject, rule.soonest or "created_at", None)
-        when = _UNTIMED if time is None else (time.timestamp() if rule.soonest else -time.timestamp())
-        place = index + _BEHIND_ALL_RULES if waived else index
-        self._findings.add((place, outcome != "fail", when, self.project_id, who.id), finding)
-        return waived is not None
+
+    def _keep_row(self, index: int, backup: Backup, outcome: str, message: str) -> bool:
+        """Spool a finding as a row, as nearly all can be; gives whether it was possible."""
+        rule, known = self.rules[index], self._series[2 * index + (outcome == "fail")]
+        series = known.get(message) or self._new_series(known, index, outcome, message)
+        if series is None:
+            return False
+        since = _since(rule, backup, outcome)
+        row = row_of(backup, text_of(since) if since else "", "" if series.message else one_line(message, _LONGEST))
+        if row is None:
+            return False
+        self._findings.add_row(series, _when(rule, backup), backup.id, row)
+        return True
+
+    def _new_series(self, known: dict[str, Series | None], index: int, outcome: str, message: str) -> Series | None:
+        """The series of a message that is new, None where it is of none, as what it shares must be escaped.
+
+        Behind many messages they are no longer shared: then all findings are of one series.
+        """
+        shared = message if len(known) < _MESSAGES else ""
+        if shared not in known:
+            rule, group = self.rules[index], (index, outcome != "fail")
+            series = self._findings.begin(
+                group, rule.id, rule.severity, outcome, self.project_id, self.region, one_line(shared, _LONGEST)
+            )
+            known[shared] = series if series.is_plain else None
+        return known[shared]
 
     def crashed(self, index: int, subject: Subject, problem: BaseException) -> None:
         """Count a rule that raised: it did not judge this subject."""
@@ -180,3 +222,16 @@ class Recorder:
             rule, self.project_id, who.resource_name, who.resource_id, who.name, who.id, who.backup_id
         )
         return Waived(waiver.reason, waiver.owner, waiver.expires) if waiver else None
+
+
+def _when(rule: Rule, subject: Subject) -> float:
+    """What a rule's findings are ordered by: the newest first, or the soonest."""
+    time: datetime | None = getattr(subject, rule.soonest or "created_at", None)
+    if time is None:
+        return _UNTIMED
+    return time.timestamp() if rule.soonest else -time.timestamp()
+
+
+def _since(rule: Rule, subject: Subject, outcome: str) -> datetime | None:
+    """Since when the problem stands, as far as the rule and the data say."""
+    return getattr(subject, rule.since, None) if rule.since and outcome == "fail" else None

@@ -1,44 +1,49 @@
 """What does not stay in memory: findings in their order, and backups that are judged once the listing has ended."""
 
-import heapq
+import itertools
 import threading
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterator
-from operator import itemgetter
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from cbr_auditor.cbr.records import Backup
 from cbr_auditor.finding import Finding
+from cbr_auditor.row import Record, Series, finding_of, screened
+from cbr_auditor.rule import Severity
 
 T = TypeVar("T")
 
 Order = tuple[int, bool, float, str, str]
-"""Rule (worst first), outcome (failures first), time, project, backup: the order of report.json and findings.csv."""
+"""Rule (worst first), outcome (failures first), time, project, subject: the order of report.json and findings.csv."""
+
+WAIVED = 1_000_000
+"""What the place of a rule's waived findings is higher by: they stand behind those of all rules."""
 
 Waiting = tuple[int, int, Backup]
 """The rules that must be asked again and what they need, as bit masks, and the backup."""
 
-_RUN = 4_000  # findings that are sorted in memory at once
-_PLAIN_RUNS = 24  # of these, which are not compressed: about 65 MB, for /tmp has 512 in the function
+_RUN = 8_000  # findings that are in memory at once, about 600 bytes each
+_PLAIN = 80 * 2**20  # bytes of findings that are not compressed, for /tmp has 512 MB in the function
 _BLOCK = 100  # records that are read back at once
+_AT_ONCE = 500  # findings that a reader gets at once
 
 
 class _Blocks(Generic[T]):
-    """An append-only file of blocks, each a list of records of one type, compressed where they are `packed`."""
+    """An append-only file of blocks, each a compressed list of records of one type."""
 
-    def __init__(self, path: Path, kind: Any, *, packed: bool) -> None:
+    def __init__(self, path: Path, kind: Any) -> None:
         self._path = path
-        self._packed = packed
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[list[T]] = msgspec.msgpack.Decoder(list[kind])
 
     def append(self, records: list[T], file: BinaryIO) -> None:
         for start in range(0, len(records), _BLOCK):
-            block = self._encoder.encode(records[start : start + _BLOCK])
-            block = zlib.compress(block, 1) if self._packed else block
+            block = zlib.compress(self._encoder.encode(records[start : start + _BLOCK]), 1)
             file.write(len(block).to_bytes(4, "big"))
             file.write(block)
 
@@ -48,49 +53,163 @@ class _Blocks(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         with self.open("r") as file:
             while size := file.read(4):
-                block = file.read(int.from_bytes(size, "big"))
-                yield from self._decoder.decode(zlib.decompress(block) if self._packed else block)
+                yield from self._decoder.decode(zlib.decompress(file.read(int.from_bytes(size, "big"))))
+
+
+class _Block(NamedTuple):
+    """Sorted records on disk."""
+
+    first: tuple[float, str, str, int]
+    """The first of them, as far as it is sorted by."""
+    offset: int
+    size: int
+    packed: bool
+
+
+class _Group(msgspec.Struct):
+    """The findings of one rule and outcome, in all projects."""
+
+    recent: list[Record]
+    """Those in memory, in any order."""
+    blocks: list[_Block]
 
 
 class FindingSpool:
-    """Takes findings in any order and gives them back sorted; only some thousands are in memory at a time."""
+    """Takes findings in any order and gives them back sorted; only some thousands are in memory at a time.
+
+    Several threads may add; who reads must be the only one.
+    """
 
     def __init__(self, folder: Path, run: int = _RUN) -> None:
-        self._folder = folder
+        self.series: list[Series] = []
+        """By their numbers."""
+        self._path = folder / "findings"
         self._run = run
-        self._recent: list[tuple[Order, Finding]] = []
+        self._groups: dict[tuple[int, bool], _Group] = {}
+        self._arrival = itertools.count(1)
+        self._full_at = run
+        """The number of arrival at which enough is in memory."""
         self._lock = threading.Lock()
-        self._runs: list[_Blocks[tuple[Order, Finding]]] = []
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(list[Record]).decode
+
+    def begin(
+        self,
+        group: tuple[int, bool],
+        rule: str,
+        severity: Severity,
+        outcome: str,
+        project_id: str,
+        region: str | None,
+        message: str,
+    ) -> Series:
+        """A new series, whose rows `add_row` takes."""
+        with self._lock:
+            recent = self._groups.setdefault(group, _Group([], [])).recent
+            series = Series(len(self.series), group, rule, severity, outcome, project_id, region, message, recent)
+            self.series.append(series)
+        return series
 
     def add(self, order: Order, finding: Finding) -> None:
-        """Keep one finding; `order` says where it will stand. May be called from several threads."""
+        """Keep one finding; `order` says where it will stand."""
+        _, _, time, project_id, ident = order
         with self._lock:
-            self._recent.append((order, finding))
-            if len(self._recent) >= self._run:
-                self._flush()
+            recent = self._groups.setdefault(order[:2], _Group([], [])).recent
+        arrival = next(self._arrival)
+        recent.append((time, project_id, ident, arrival, -1, finding))
+        if arrival >= self._full_at:
+            self._flush()
+
+    def add_row(self, series: Series, time: float, backup_id: str, row: str) -> None:
+        """Keep the finding that a row stands for."""
+        arrival = next(self._arrival)
+        series.recent.append((time, series.project_id, backup_id, arrival, series.number, row))
+        if arrival >= self._full_at:
+            self._flush()
 
     def __iter__(self) -> Iterator[Finding]:
         """Every finding, in order. May be read again."""
-        self._recent.sort(key=itemgetter(0))
-        for _, finding in heapq.merge(*self._runs, self._recent, key=itemgetter(0)):
-            yield finding
+        for _, records in self.parts():
+            for record in records:
+                yield self.finding(record)
+
+    def finding(self, record: Record) -> Finding:
+        """The finding that was kept as this record."""
+        _, _, ident, _, number, row = record
+        return row if isinstance(row, Finding) else finding_of(self.series[number], ident, row)
+
+    def parts(self) -> Iterator[tuple[tuple[int, bool], list[Record]]]:
+        """All of it in order, some hundreds of a rule and outcome at a time. Rows are plain. May be read again."""
+        on_disk = any(group.blocks for group in self._groups.values())
+        with self._path.open("rb") if on_disk else BytesIO() as file:
+            for name, group in sorted(self._groups.items()):
+                for records in self._merged(group, file):
+                    for start in range(0, len(records), _AT_ONCE):
+                        yield name, records[start : start + _AT_ONCE]
 
     def _flush(self) -> None:
-        self._recent.sort(key=itemgetter(0))
-        run: _Blocks[tuple[Order, Finding]] = _Blocks(
-            self._folder / f"findings-{len(self._runs)}", tuple[Order, Finding], packed=len(self._runs) >= _PLAIN_RUNS
-        )
-        with run.open("w") as file:
-            run.append(self._recent, file)
-        self._runs.append(run)
-        self._recent.clear()
+        """Write the largest groups, until half is left: so what is sorted at once is long even where there are many.
+
+        Others may add meanwhile, at the end of the lists: only what was written is taken off them.
+        """
+        with self._lock:
+            groups = sorted(self._groups.values(), key=lambda group: len(group.recent), reverse=True)
+            held, written = sum(len(group.recent) for group in groups), []
+            with self._path.open("ab") as file:
+                for group in groups:
+                    if held <= self._run // 2:
+                        break
+                    records = group.recent[:]
+                    held -= len(records)
+                    written.append((group, len(records), self._written(self._sorted(records), file)))
+            for group, count, blocks in written:  # not before: a disk that is full may say so when the file is closed
+                group.blocks += blocks
+                del group.recent[:count]
+            self._full_at = next(self._arrival) + self._run - held
+
+    def _written(self, records: list[Record], file: BinaryIO) -> list[_Block]:
+        blocks = []
+        for start in range(0, len(records), _BLOCK):
+            offset = file.tell()
+            content = self._encode(records[start : start + _BLOCK])
+            packed = offset >= _PLAIN
+            size = file.write(zlib.compress(content, 1) if packed else content)
+            blocks.append(_Block(records[start][:4], offset, size, packed))
+        return blocks
+
+    def _sorted(self, records: list[Record]) -> list[Record]:
+        return screened(sorted(records), self.series)
+
+    def _merged(self, group: _Group, file: BinaryIO) -> Iterator[list[Record]]:
+        """The group's records in order. Of each sorted run about two blocks are in memory: no more than must be.
+
+        A block is read when its first record may be the next. So many are read at once that sorting, which merges what
+        is sorted already, costs little a record.
+        """
+        blocks = sorted(group.blocks)
+        waiting = self._sorted(group.recent)
+        while blocks:
+            ahead = len(waiting) // _BLOCK + 8
+            for block in blocks[:ahead]:
+                waiting += self._read(block, file)
+            del blocks[:ahead]
+            waiting.sort()
+            end = bisect_left(waiting, blocks[0].first) if blocks else len(waiting)
+            yield waiting[:end]
+            del waiting[:end]
+        yield waiting
+
+    def _read(self, block: _Block, file: BinaryIO) -> list[Record]:
+        file.seek(block.offset)
+        content = file.read(block.size)
+        return self._decode(zlib.decompress(content) if block.packed else content)
 
 
 class BackupSpool:
     """Backups that wait for the end of the listing, each with the rules that wait for it."""
 
     def __init__(self, path: Path) -> None:
-        self._blocks: _Blocks[Waiting] = _Blocks(path, Waiting, packed=True)
+        self._blocks: _Blocks[Waiting] = _Blocks(path, Waiting)
         self._file: BinaryIO | None = None
         self._recent: list[Waiting] = []
 

@@ -1,9 +1,14 @@
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cbr_auditor.row import row_of
+from cbr_auditor.rule import Severity
 from cbr_auditor.spool import BackupSpool, FindingSpool, Order
 from tests.fakes import make_backup, make_finding
 
@@ -24,6 +29,74 @@ def test_findings_come_back_complete_and_in_order_from_memory_and_disk(
     expected = [repr(order) for order in sorted(orders)]
     assert [finding.message for finding in spool] == expected
     assert [finding.message for finding in spool] == expected  # and may be read again
+
+
+KEYS = st.tuples(st.integers(0, 2), st.booleans(), st.sampled_from([-1.5, 0.0, 2.0]), st.sampled_from(["p", "q"]))
+
+
+@given(
+    kept=st.lists(st.tuples(KEYS, st.sampled_from(["a", "b", "="]), st.booleans()), max_size=150),
+    run=st.sampled_from([1, 2, 7, 150]),
+    plain=st.sampled_from([0, 10_000]),
+)
+def test_rows_and_whole_findings_stand_in_one_order_and_ties_in_that_of_arrival(
+    tmp_path_factory: pytest.TempPathFactory, kept: list[Any], run: int, plain: int
+) -> None:
+    spool, series = FindingSpool(tmp_path_factory.mktemp("spool"), run), {}
+    expected = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cbr_auditor.spool._PLAIN", plain)  # both without and with compression
+        patch.setattr("cbr_auditor.spool._BLOCK", 3)
+        for number, ((place, unknown, time, project, *_), ident, as_row) in enumerate(kept):
+            order = (place, unknown, time, project, ident)
+            expected.append((order, number))
+            if not as_row:
+                spool.add(order, make_finding(message=str(number), project_id=project))
+                continue
+            if (place, unknown, project) not in series:
+                series[place, unknown, project] = spool.begin(
+                    (place, unknown), "backup-error", Severity.HIGH, "fail", project, None, ""
+                )
+            row = row_of(make_backup(), "", str(number))
+            assert row
+            spool.add_row(series[place, unknown, project], time, ident, row)
+        messages = [str(number) for _, number in sorted(expected)]
+        assert [finding.message for finding in spool] == messages
+        assert [finding.message for finding in spool] == messages
+        parts = [(group, len(records)) for group, records in spool.parts()]
+        assert [group for group, _ in parts] == sorted(group for group, _ in parts)
+        assert sum(count for _, count in parts) == len(kept)
+
+
+def test_nothing_is_lost_where_several_threads_add(tmp_path: Path) -> None:
+    spool = FindingSpool(tmp_path, run=50)
+
+    def add(project: str) -> None:
+        series = spool.begin((0, False), "backup-error", Severity.HIGH, "fail", project, None, "it failed")
+        row = row_of(make_backup(), "", "")
+        assert row
+        for number in range(2_000):
+            spool.add_row(series, float(number % 7), f"{number:04}", row)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, "pqrs"))
+    found = [(finding.project_id, finding.subject_id) for finding in spool]
+    assert len(found) == 8_000
+    assert found == sorted(found, key=lambda each: (int(each[1] or "") % 7, each))
+
+
+def test_a_disk_that_is_full_costs_no_finding_that_came_before(tmp_path: Path) -> None:
+    spool = FindingSpool(tmp_path, run=4)
+    for number in range(6):
+        spool.add((0, False, 0.0, "p", str(number)), make_finding(message=str(number)))
+    (tmp_path / "findings").rename(tmp_path / "kept")
+    (tmp_path / "findings").mkdir()  # what is no file cannot be written
+    for number in range(6, 12):
+        with contextlib.suppress(OSError):
+            spool.add((0, False, 0.0, "p", f"{number:02}"), make_finding(message=str(number)))
+    (tmp_path / "findings").rmdir()
+    (tmp_path / "kept").rename(tmp_path / "findings")
+    assert sorted(int(finding.message) for finding in spool) == list(range(12))
 
 
 def test_backups_come_back_as_they_were(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from cbr_auditor.finding import Finding
 from cbr_auditor.formats import FORMATS, format_files, ocsf, sarif
 from cbr_auditor.formats.material import Material
 from cbr_auditor.settings import load_settings
+from cbr_auditor.spool import FindingSpool
 from tests.fakes import make_finding, make_report, make_rule_result
 from tests.formats.conftest import Go
 from tests.test_cli import call
@@ -69,7 +70,7 @@ def test_a_run_that_writes_none_imports_none() -> None:
 
 def test_a_format_that_cannot_be_written_is_a_channel_that_failed(tmp_path: Path) -> None:
     report = make_report()
-    write_findings([], tmp_path / "f.csv", tmp_path / "f.json")
+    write_findings(FindingSpool(tmp_path), tmp_path / "f.csv", tmp_path / "f.json")
     out = tmp_path / "out"
     (out / ".report.sarif.partial").mkdir(parents=True)
     folder = ReportFolder(out)

@@ -1,0 +1,149 @@
+"""Findings as lines of findings.csv and items of report.json: rows by the thousand, whole findings with care."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cbr_auditor.finding import Finding
+from cbr_auditor.row import FORMULA_STARTS, Record, Series
+from cbr_auditor.text import one_line
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+COLUMNS = Finding.__struct_fields__
+
+_FORMULA = frozenset(FORMULA_STARTS)
+_SUSPECT = re.compile(f'[,;]"?[{FORMULA_STARTS}]')
+_INNER = re.compile(f"(?<=;)(?=[{FORMULA_STARTS}])")  # a spreadsheet set to a German locale parts cells there
+_LONGEST_CELL = 32_000  # Excel takes 32,767 characters
+_encode = msgspec.json.Encoder().encode
+
+
+class _Shared(msgspec.Struct):
+    """What the lines of a series share, ready to be written."""
+
+    hashed: "_Hash"
+    """Of what the ids of all its findings begin with."""
+    cells: str
+    """From the id to the backup's."""
+    members: str
+    message: str
+    """Empty where each row has its own."""
+
+
+class FindingLines:
+    """Turns what a spool kept into lines. A row is plain (see row.py): its parts can stand in a line as they are."""
+
+    def __init__(self, series: Sequence[Series]) -> None:
+        self._series = series
+        self._shared: dict[int, _Shared] = {}
+
+    def both(self, records: list[Record]) -> tuple[str, str]:
+        """Lines of the table, and items of the JSON list with commas between them."""
+        cells, items = [], []
+        for record in records:
+            _, _, ident, _, number, row = record
+            if isinstance(row, Finding):
+                cells.append(csv_line(row))
+                items.append(_encode(row).decode())
+                continue
+            shared = self._shared.get(number) or self._prepare(number)
+            name, resource_id, resource_name, resource_type, vault_id, since, message = row.split("\n")
+            message = shared.message or message
+            cell = f'"{message}"' if "," in message else message
+            hashed = shared.hashed.copy()
+            hashed.update(ident.encode())
+            digest = hashed.hexdigest()
+            cells.append(
+                f"sha256:{digest}{shared.cells}{ident},{name},{resource_id},{resource_name},{resource_type},"
+                f"{vault_id},{cell},{since},backup,{ident},{name},\r\n"
+            )
+            when = f'"{since}"' if since else "null"
+            items.append(
+                f'{{"id":"sha256:{digest}"{shared.members}"{ident}","backup_name":"{name}",'
+                f'"resource_id":"{resource_id}","resource_name":"{resource_name}","resource_type":"{resource_type}",'
+                f'"vault_id":"{vault_id}","message":"{message}","since":{when},"subject":"backup",'
+                f'"subject_id":"{ident}","subject_name":"{name}","waiver":null}}'
+            )
+        return "".join(cells), ",\n".join(items)
+
+    def _prepare(self, number: int) -> _Shared:
+        series = self._series[number]
+        before = {
+            "rule": series.rule,
+            "severity": series.severity.value,
+            "outcome": series.outcome,
+            "project_id": series.project_id,
+            "region": series.region,
+        }
+        shared = self._shared[number] = _Shared(
+            sha256(f"{series.rule}\n{series.project_id}\n".encode()),
+            f",{','.join(value or '' for value in before.values())},",
+            f',{_encode(before).decode()[1:-1]},"backup_id":',
+            series.message,
+        )
+        return shared
+
+
+def csv_line(finding: Finding) -> str:
+    """A finding as a line of the table.
+
+    Nearly always nothing has to be quoted or mended: the whole line tells, and the slow way is not taken.
+    """
+    since = "" if finding.since is None else msgspec.to_builtins(finding.since)
+    message = finding.message
+    commas = message.count(",")
+    if commas:
+        message = f'"{message}"'
+    line = (
+        f"{finding.id},{finding.rule},{finding.severity.value},{finding.outcome},"
+        f"{finding.project_id},{finding.region or ''},{finding.backup_id or ''},{finding.backup_name or ''},"
+        f"{finding.resource_id or ''},{finding.resource_name or ''},{finding.resource_type or ''},"
+        f"{finding.vault_id or ''},{message},{since},"
+        f"{finding.subject},{finding.subject_id or ''},{finding.subject_name or ''},{_accepted(finding)}"
+    )
+    if (
+        len(line) < _LONGEST_CELL
+        and line.isprintable()
+        and line.count(",") == len(COLUMNS) - 1 + commas
+        and line.count('"') == (2 if commas else 0)
+        and not _may_be_formula(line)
+    ):
+        return line + "\r\n"
+    values = {name: getattr(finding, name) for name in COLUMNS}
+    values |= {"severity": finding.severity.value, "since": None, "waiver": _accepted(finding)}
+    return quoted([since if name == "since" else _cell(value) for name, value in values.items()])
+
+
+def _may_be_formula(line: str) -> bool:
+    """Whether a cell of the line may begin as a formula does; the usual line, in ASCII, is told without a pattern."""
+    if line.isascii() and "=" not in line and "+" not in line and "@" not in line:
+        return ",-" in line or (";" in line and ";-" in line) or ('"' in line and '"-' in line)
+    return _SUSPECT.search(line) is not None
+
+
+def _accepted(finding: Finding) -> str:
+    """Why a finding is waived, by whom and until when, as one text; empty where it is not."""
+    waiver = finding.waiver
+    return f"{waiver.reason} ({waiver.owner}, until {waiver.expires})" if waiver else ""
+
+
+def quoted(cells: Sequence[str]) -> str:
+    """Cells as a line of CSV."""
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue()
+
+
+def _cell(value: str | None) -> str:
+    """One cell: on one line, without control characters, and nothing that a spreadsheet would run."""
+    if value is None:
+        return ""
+    text = _INNER.sub("'", one_line(value, _LONGEST_CELL))
+    return f"'{text}" if text[:1] in _FORMULA else text

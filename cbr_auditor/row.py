@@ -1,0 +1,134 @@
+"""The row of a backup's finding: what it does not share with the others of its series, as text that needs no escaping.
+
+A plain row holds no character that JSON escapes or that does not print, nothing that a spreadsheet takes for a formula,
+and no comma but in its message, which stands last. `screened` proves this of thousands of rows at once, before they are
+spooled; a finding that it cannot be proved of is kept whole, and written with care. Who writes rows need not look.
+"""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from cbr_auditor.cbr.records import Backup
+from cbr_auditor.finding import Finding, finding_id, time_of
+from cbr_auditor.rule import Severity
+
+FORMULA_STARTS = "=+@\t\r\uff1d\uff0b\uff0d\uff20-"
+"""What a spreadsheet takes for the start of a formula; four of them are full-width."""
+
+Record = tuple[float, str, str, int, int, str | Finding]
+"""A finding as it is sorted: time, project, subject, number of arrival. Then the number of its series, and its row.
+
+A finding without a row stands there itself; it has no series (-1).
+"""
+
+_BREAKS = 6  # line breaks in a row, between its seven parts
+_LONGEST = 8_000  # of a row and of an id: far below the longest cell, even where a line holds an id three times
+_TELLING = tuple("=+@;\uff1d\uff0b\uff0d\uff20")  # seldom seen, unlike "-"
+_MAY_BE_FORMULA = re.compile(f"(?:^|[\n;])[{FORMULA_STARTS}]")  # a spreadsheet set to a German locale parts cells at ;
+_encode_json = msgspec.json.Encoder().encode
+
+
+class Series(msgspec.Struct, gc=False):
+    """What the findings of one rule, outcome and project share: the message too, unless there are many of them."""
+
+    number: int
+    group: tuple[int, bool]
+    """Where all of them stand: rule (worst first), outcome (failures first)."""
+    rule: str
+    severity: Severity
+    outcome: str
+    project_id: str
+    region: str | None
+    message: str
+    """Empty where each row has its own."""
+    recent: list[Record]
+    """Where the spool keeps those in memory, among others of the group."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether what is shared may stand beside plain rows."""
+        shared = f"{self.rule}\n{self.project_id}\n{self.region or ''}"
+        return "," not in shared and _prints_as_it_is(shared, 2) and _prints_as_it_is(self.message, 0)
+
+
+def row_of(backup: Backup, since: str, message: str) -> str | None:
+    """The row of a finding about a backup, None where it has none; `since` as report.json shows it, else empty."""
+    try:
+        row = "\n".join(  # noqa: FLY002  # an f-string would write None where this raises
+            (  # type: ignore[arg-type]
+                backup.name,
+                backup.resource_id,
+                backup.resource_name,
+                backup.resource_type,
+                backup.vault_id,
+                since,
+                message,
+            )
+        )
+    except TypeError:
+        return None
+    return row if row.count("\n") == _BREAKS else None
+
+
+def finding_of(series: Series, backup_id: str, row: str) -> Finding:
+    """The finding that a row stands for."""
+    name, resource_id, resource_name, resource_type, vault_id, since, message = row.split("\n")
+    return Finding(
+        finding_id(series.rule, series.project_id, backup_id),
+        series.rule,
+        series.severity,
+        series.outcome,
+        series.project_id,
+        series.region,
+        backup_id,
+        name,
+        resource_id,
+        resource_name,
+        resource_type,
+        vault_id,
+        series.message or message,
+        time_of(since) if since else None,
+        "backup",
+        backup_id,
+        name,
+    )
+
+
+def screened(records: list[Record], series: Sequence[Series]) -> list[Record]:
+    """The same records: their rows are plain, and those that were not are whole findings."""
+    rows = [record[5] for record in records if isinstance(record[5], str)]
+    idents = [record[2] for record in records if isinstance(record[5], str)]
+    if not rows or _are_plain(idents, rows):
+        return records
+    return [_screened(record, series) for record in records]
+
+
+def _screened(record: Record, series: Sequence[Series]) -> Record:
+    ident, row = record[2], record[5]
+    if isinstance(row, Finding) or _are_plain([ident], [row]):
+        return record
+    return (*record[:4], -1, finding_of(series[record[4]], ident, row))
+
+
+def _are_plain(idents: list[str], rows: list[str]) -> bool:
+    if max(map(len, idents)) > _LONGEST or max(map(len, rows)) > _LONGEST:
+        return False
+    names, texts = "\n".join(idents), "\n".join(rows)
+    if "," in names or ("," in texts and any("," in row[: row.rindex("\n")] for row in rows)):
+        return False
+    return _prints_as_it_is(names, len(idents) - 1) and _prints_as_it_is(texts, len(rows) * (_BREAKS + 1) - 1)
+
+
+def _prints_as_it_is(text: str, breaks: int) -> bool:
+    """Whether a text with so many line breaks, at least, has no other, nothing to escape in JSON, no cell to defuse."""
+    if text.isascii():
+        # Each character that JSON escapes, line breaks among them, makes it longer: much faster than to look at each.
+        if len(_encode_json(text)) != len(text) + breaks + 2 or "\x7f" in text:
+            return False
+    elif text.count("\n") != breaks or '"' in text or "\\" in text or not text.replace("\n", "").isprintable():
+        return False
+    if "\n-" in text or text.startswith("-") or any(char in text for char in _TELLING):
+        return _MAY_BE_FORMULA.search(text) is None
+    return True

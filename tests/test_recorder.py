@@ -1,0 +1,85 @@
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cbr_auditor.catalogue import load_rules
+from cbr_auditor.files import write_findings
+from cbr_auditor.recorder import Recorder
+from cbr_auditor.rule import Unknown
+from cbr_auditor.spool import FindingSpool
+from tests.fakes import NOW, PROJECT, make_backup
+
+OURS = Path(__file__).parent.parent / "rules"
+RULES = [
+    rule
+    for rule in load_rules([OURS])
+    if rule.id in {"backup-error", "backup-expiring", "backup-overdue", "backup-not-automatic"}
+]
+TEXTS = st.none() | st.sampled_from(["web-01", "b\u00fcro", "a,b", "=1", 'a"b', "a\nb", ""])
+BACKUPS = st.fixed_dictionaries(
+    {
+        "name": TEXTS,
+        "resource_name": TEXTS,
+        "vault_id": TEXTS,
+        "created_at": st.none() | st.datetimes().map(lambda time: time.replace(tzinfo=NOW.tzinfo)),
+        "expired_at": st.none() | st.just(NOW),
+    }
+)
+OUTCOMES = st.sampled_from(["it failed", "it failed, twice", "=it\nfailed", "x" * 600, Unknown("status")])
+
+
+def files_of(folder: Path, found: list[Any], run: int, *, rows: bool) -> tuple[bytes, bytes]:
+    spool = FindingSpool(folder, run)
+    recorder = Recorder(RULES, project_id=PROJECT, region="eu-de", findings=spool)
+    if not rows:
+        recorder._keep_row = lambda *_: False  # type: ignore[method-assign]  # the other way
+    for number, (index, changes, outcome) in enumerate(found):
+        recorder.settle(index, make_backup(id=f"b{number % 5}", **changes), outcome)
+    heads = write_findings(spool, folder / "f.csv", folder / "f.json")
+    assert sum(tally.failed for tally in recorder.tallies) == sum(isinstance(outcome, str) for *_, outcome in found)
+    assert len(heads.top) == sum(tally.failed for tally in recorder.tallies)
+    return (folder / "f.csv").read_bytes(), (folder / "f.json").read_bytes()
+
+
+@given(
+    found=st.lists(st.tuples(st.integers(0, len(RULES) - 1), BACKUPS, OUTCOMES), max_size=12),
+    run=st.sampled_from([1, 3, 1000]),
+)
+def test_the_files_are_the_same_whether_findings_are_kept_as_rows_or_whole(
+    tmp_path_factory: pytest.TempPathFactory, found: list[Any], run: int
+) -> None:
+    folder = tmp_path_factory.mktemp("kept")
+    (folder / "whole").mkdir()
+    assert files_of(folder, found, run, rows=True) == files_of(folder / "whole", found, run, rows=False)
+
+
+def test_a_usual_finding_is_kept_as_a_row(tmp_path: Path) -> None:
+    spool = FindingSpool(tmp_path)
+    recorder = Recorder(RULES, project_id=PROJECT, region="eu-de", findings=spool)
+    recorder.settle(0, make_backup(), "it failed")
+    ((_, (record,)),) = spool.parts()
+    assert isinstance(record[5], str)
+
+
+def test_many_messages_are_not_shared_and_none_is_lost(tmp_path: Path) -> None:
+    spool = FindingSpool(tmp_path)
+    recorder = Recorder(RULES, project_id=PROJECT, region="eu-de", findings=spool)
+    for number in range(500):
+        recorder.settle(0, make_backup(id=f"{number:03}"), f"it failed {number} times")
+    assert [finding.message for finding in spool] == [f"it failed {number} times" for number in range(500)]
+    assert len(spool.series) < 100
+    assert all(isinstance(record[5], str) for _, records in spool.parts() for record in records)
+
+
+def test_a_region_that_must_be_quoted_is(tmp_path: Path) -> None:
+    spool = FindingSpool(tmp_path)
+    recorder = Recorder(RULES, project_id=PROJECT, region='a,"b', findings=spool)
+    recorder.settle(0, make_backup(), "it failed")
+    write_findings(spool, tmp_path / "f.csv", tmp_path / "f.json")
+    assert '"a,""b"' in (tmp_path / "f.csv").read_text()
+    (item, _) = (tmp_path / "f.json").read_text().split("\n]")
+    assert msgspec.json.decode(item)["region"] == 'a,"b'

@@ -1,0 +1,106 @@
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from cbr_auditor.finding import Finding, text_of
+from cbr_auditor.finding_lines import FindingLines, csv_line
+from cbr_auditor.row import Record, Series, finding_of, row_of, screened
+from cbr_auditor.rule import Severity
+from tests.fakes import NOW, PROJECT, make_backup
+
+HOSTILE = st.text(st.sampled_from("ab\u00fc1 ,;\"\\\\'=+-@\t\r\n\x7f\x00\u2028\u202e\u200b\uff1d\uff0d"), max_size=5)
+TEXTS = st.just("web-01") | HOSTILE | st.text(max_size=9)
+NAMES = ("id", "name", "resource_id", "resource_name", "resource_type", "vault_id")
+
+
+def series_of(message: str = "", **changes: Any) -> Series:
+    fields = {"rule": "backup-error", "project_id": PROJECT, "region": "eu-de", "severity": Severity.HIGH}
+    return Series(number=0, group=(0, False), outcome="fail", message=message, recent=[], **{**fields, **changes})
+
+
+def record_of(row: str, ident: str, number: int = 0) -> Record:
+    return (0.0, PROJECT, ident, number, 0, row)
+
+
+def written(record: Record, series: Series) -> tuple[str, str]:
+    """What the slow way writes, which looks at each cell."""
+    _, _, ident, _, _, row = record
+    finding = row if isinstance(row, Finding) else finding_of(series, ident, row)
+    return csv_line(finding), msgspec.json.encode(finding).decode()
+
+
+@given(
+    rows=st.lists(st.tuples(*([TEXTS] * len(NAMES)), st.booleans(), TEXTS), min_size=1, max_size=6),
+    shared=st.none() | TEXTS.filter(bool),
+)
+@example(rows=[("1", "a", "b", "c", "d", "-e", False, "x"), ("2", *"abcde", True, "y, z")], shared=None)
+@example(
+    rows=[("=1", *"abcde", False, "x"), ("2", "a", "b;=", "c", "d", "e", True, "y")], shared="made by hand, not by x"
+)
+def test_rows_are_written_as_the_findings_that_they_stand_for(rows: list[Any], shared: str | None) -> None:
+    series = series_of(shared or "")
+    records: list[Record] = []
+    for *names, timed, message in rows:
+        backup = make_backup(**dict(zip(NAMES, names, strict=True)))
+        row = row_of(backup, text_of(NOW) if timed else "", "" if shared else message)
+        if row is not None:
+            records.append(record_of(row, backup.id, len(records)))
+    if not series.is_plain:
+        return
+    expected = [written(record, series) for record in records]
+    kept = screened(records, [series])
+    assert [record[:4] for record in kept] == [record[:4] for record in records]
+    cells, items = FindingLines([series]).both(kept)
+    assert cells == "".join(line for line, _ in expected)
+    assert items == ",\n".join(item for _, item in expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a,b", 'a"b', "a\\b", "a\tb", "a\rb", "a\x7fb", "a\x00b", "a\x85b", "a\u2028b", "a\u202eb", "a\u200bb"),
+        *("=a", "+a", "-a", "@a", "\uff1da", "\uff0ba", "\uff0da", "\uff20a", "a;=b", "a;-b", "\u00fc;-b", "x" * 8_001),
+    ],
+)
+@pytest.mark.parametrize("place", NAMES)
+def test_one_bad_cell_takes_its_finding_out_of_the_rows_and_no_other(text: str, place: str) -> None:
+    series, records = series_of("it failed"), []
+    for number in range(3):
+        backup = make_backup(**{place: text} if number == 1 else {})
+        row = row_of(backup, "", "")
+        assert row is not None
+        records.append(record_of(row, backup.id, number))
+    first, bad, last = screened(records, [series])
+    assert (first, last) == (records[0], records[2])
+    finding = bad[5]
+    assert isinstance(finding, Finding)
+    assert (
+        getattr(finding, "subject_id" if place == "id" else place.replace("name", "backup_name", place == "name"))
+        == text
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["web-01", "B\u00fcro 3", "\u6771\u4eac", "a;b", "a = b", "root@db", "1+1", "'=1", "", " a "]
+)
+def test_a_harmless_name_stays_in_the_row(text: str) -> None:
+    row = row_of(make_backup(name=text), "", "it failed")
+    assert row is not None
+    records = [record_of(row, "b")]
+    assert screened(records, [series_of()]) == records
+
+
+@pytest.mark.parametrize("changes", [{name: None} for name in NAMES[1:]] + [{name: "a\nb"} for name in NAMES[1:]])
+def test_a_backup_without_a_name_or_with_a_line_break_in_it_has_no_row(changes: dict[str, Any]) -> None:
+    assert row_of(make_backup(**changes), "", "") is None
+
+
+@pytest.mark.parametrize(
+    "changes", [{"region": "a,b"}, {"region": '"'}, {"project_id": "-p"}, {"project_id": "p\n"}, {"message": "=1"}]
+)
+def test_what_a_series_shares_must_be_plain_too(changes: dict[str, str]) -> None:
+    assert not series_of(**changes).is_plain
+    assert series_of("made by hand, not by a policy", region=None).is_plain
