@@ -10,7 +10,6 @@ from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from cbr_auditor import __version__
@@ -24,7 +23,7 @@ from cbr_auditor.cbr.tasks import Task, read_tasks
 from cbr_auditor.clock import Deadline
 from cbr_auditor.errors import AnswerError, UnreachableError
 from cbr_auditor.http_retry import PATIENT, Patience, insist, retry_after
-from cbr_auditor.http_session import Session
+from cbr_auditor.http_session import HostSession
 from cbr_auditor.mask import Mask
 from cbr_auditor.text import one_line
 
@@ -40,6 +39,11 @@ _GET_ACTIONS = {
 PAGE_LIMIT = 1000  # the largest that the API gives (table 4, `limit`)
 LARGEST_BODY = 64 * 2**20  # bytes after inflating; 1000 records are 1 to 2 MiB
 _CHUNK = 2**20  # bytes that are read at once: about a page
+_HEADERS = {
+    "User-Agent": f"cbr-auditor/{__version__}",
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+}
 
 
 class CbrClient:
@@ -73,7 +77,7 @@ class CbrClient:
         self._closed = False
         self._ca_file = ca_file
         self._local = threading.local()
-        self._sessions: list[requests.Session] = []
+        self._sessions: list[HostSession] = []
 
     def list_page(self, offset: int, filters: Filters, limit: int = PAGE_LIMIT) -> Page:
         """One page of `GET /backups`, oldest first. `offset` counts rows and is left out where it is 0.
@@ -188,19 +192,11 @@ class CbrClient:
             error.wait = retry_after(response.headers.get("Retry-After", ""), self._deadline.clock.now())
             raise error
 
-    def _session(self) -> requests.Session:
+    def _session(self) -> HostSession:
         """This thread's session: `requests` does not promise that one may be shared."""
-        session: requests.Session | None = getattr(self._local, "session", None)
+        session: HostSession | None = getattr(self._local, "session", None)
         if session is None:
-            session = Session()
-            session.mount("https://", HTTPAdapter(max_retries=0))
-            session.mount("http://", HTTPAdapter(max_retries=0))
-            session.auth = self.auth
-            session.headers["User-Agent"] = f"cbr-auditor/{__version__}"
-            session.headers["Accept"] = "application/json"
-            session.headers["Accept-Encoding"] = "gzip"
-            if self._base.startswith("http://"):
-                session.trust_env = False  # http is loopback only: a proxy has no business there
+            session = HostSession(self._base, self.auth, _HEADERS, self._ca_file)
             self._local.session = session
             self._sessions.append(session)
         return session
@@ -208,14 +204,7 @@ class CbrClient:
     def _send(self, path: str, query: Mapping[str, Any]) -> requests.Response:
         timeout = min(self._timeout, max(0.1, self._deadline.left_for_asking()))
         try:
-            return self._session().get(
-                self._base + path,
-                params=query,
-                timeout=(min(10.0, timeout), timeout),
-                stream=True,
-                allow_redirects=False,
-                verify=self._ca_file or True,  # named here, or REQUESTS_CA_BUNDLE would win
-            )
+            return self._session().ask(path, query, (min(10.0, timeout), timeout))
         except requests.RequestException as problem:
             raise unreachable(problem, self._host, self._hide) from None
         except OSError as problem:  # requests says so where a bundle of certificates is missing
