@@ -81,7 +81,8 @@ def write_findings(findings: FindingSpool, table: Path, listing: Path | None = N
                 if name[0] >= WAIVED and not waived:
                     json_file.write(_WAIVED)
                     separator, waived = b"\n", True
-                json_file.write(separator + items.encode())
+                json_file.write(separator)
+                json_file.write(items.encode())
                 separator = b",\n"
         if json_file is not None and not waived:
             json_file.write(_WAIVED)

@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -25,16 +25,16 @@ _LONGEST_CELL = 32_000  # Excel takes 32,767 characters
 _encode = msgspec.json.Encoder().encode
 
 
-class _Shared(msgspec.Struct):
+class _Shared(NamedTuple):
     """What the lines of a series share, ready to be written."""
 
-    hashed: "_Hash"
-    """Of what the ids of all its findings begin with."""
     cells: str
     """From the id to the backup's."""
     members: str
     message: str
     """Empty where each row has its own."""
+    hashed: "_Hash"
+    """Of what the ids of all its findings begin with."""
 
 
 class FindingLines:
@@ -47,28 +47,30 @@ class FindingLines:
     def both(self, records: list[Record]) -> tuple[str, str]:
         """Lines of the table, and items of the JSON list with commas between them."""
         cells, items = [], []
-        for record in records:
-            _, _, ident, _, number, row = record
+        last, front, members, told, cell, hashed = -1, "", "", "", "", sha256()
+        for _, _, ident, _, number, row in records:
             if isinstance(row, Finding):
                 cells.append(csv_line(row))
                 items.append(_encode(row).decode())
                 continue
-            shared = self._shared.get(number) or self._prepare(number)
+            if number != last:
+                last, (front, members, told, hashed) = number, self._shared.get(number) or self._prepare(number)
+                cell = f'"{told}"' if "," in told else told
             name, resource_id, resource_name, resource_type, vault_id, since, message = row.split("\n")
-            message = shared.message or message
-            cell = f'"{message}"' if "," in message else message
-            hashed = shared.hashed.copy()
-            hashed.update(ident.encode())
-            digest = hashed.hexdigest()
+            if not told:
+                cell = f'"{message}"' if "," in message else message
+            digest = hashed.copy()
+            digest.update(ident.encode())
+            finding_hash = digest.hexdigest()
             cells.append(
-                f"sha256:{digest}{shared.cells}{ident},{name},{resource_id},{resource_name},{resource_type},"
+                f"sha256:{finding_hash}{front}{ident},{name},{resource_id},{resource_name},{resource_type},"
                 f"{vault_id},{cell},{since},backup,{ident},{name},\r\n"
             )
-            when = f'"{since}"' if since else "null"
+            began = f'"{since}"' if since else "null"
             items.append(
-                f'{{"id":"sha256:{digest}"{shared.members}"{ident}","backup_name":"{name}",'
+                f'{{"id":"sha256:{finding_hash}"{members}"{ident}","backup_name":"{name}",'
                 f'"resource_id":"{resource_id}","resource_name":"{resource_name}","resource_type":"{resource_type}",'
-                f'"vault_id":"{vault_id}","message":"{message}","since":{when},"subject":"backup",'
+                f'"vault_id":"{vault_id}","message":"{told or message}","since":{began},"subject":"backup",'
                 f'"subject_id":"{ident}","subject_name":"{name}","waiver":null}}'
             )
         return "".join(cells), ",\n".join(items)
@@ -83,10 +85,10 @@ class FindingLines:
             "region": series.region,
         }
         shared = self._shared[number] = _Shared(
-            sha256(f"{series.rule}\n{series.project_id}\n".encode()),
             f",{','.join(value or '' for value in before.values())},",
             f',{_encode(before).decode()[1:-1]},"backup_id":',
             series.message,
+            sha256(f"{series.rule}\n{series.project_id}\n".encode()),
         )
         return shared
 

@@ -136,8 +136,11 @@ class Recorder:
             tally.failed += 1
         else:
             tally.unknown += 1
-        if type(subject) is Backup and waived is None and self._keep_row(index, subject, outcome, message):
-            return False
+        if type(subject) is Backup and waived is None:
+            known = self._series[2 * index + failed]
+            series = known.get(message) or self._new_series(known, index, outcome, message)
+            if series is not None and self._keep_row(rule, series, subject, message):
+                return False
         finding = self._finding(rule, subject, outcome, message, waived)
         place = index + WAIVED if waived else index
         when = _when(rule, subject)
@@ -175,13 +178,9 @@ class Recorder:
             waived,
         )
 
-    def _keep_row(self, index: int, backup: Backup, outcome: str, message: str) -> bool:
+    def _keep_row(self, rule: Rule, series: Series, backup: Backup, message: str) -> bool:
         """Spool a finding as a row, as nearly all can be; gives whether it was possible."""
-        rule, known = self.rules[index], self._series[2 * index + (outcome == "fail")]
-        series = known.get(message) or self._new_series(known, index, outcome, message)
-        if series is None:
-            return False
-        since = _since(rule, backup, outcome)
+        since = _since(rule, backup, series.outcome) if rule.since else None
         row = row_of(backup, text_of(since) if since else "", "" if series.message else one_line(message, _LONGEST))
         if row is None:
             return False
@@ -226,10 +225,11 @@ class Recorder:
 
 def _when(rule: Rule, subject: Subject) -> float:
     """What a rule's findings are ordered by: the newest first, or the soonest."""
-    time: datetime | None = getattr(subject, rule.soonest or "created_at", None)
+    soonest = rule.soonest
+    time: datetime | None = getattr(subject, soonest or "created_at", None)
     if time is None:
         return _UNTIMED
-    return time.timestamp() if rule.soonest else -time.timestamp()
+    return time.timestamp() if soonest else -time.timestamp()
 
 
 def _since(rule: Rule, subject: Subject, outcome: str) -> datetime | None:

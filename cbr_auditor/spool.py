@@ -1,5 +1,6 @@
 """What does not stay in memory: findings in their order, and backups that are judged once the listing has ended."""
 
+import heapq
 import itertools
 import threading
 import zlib
@@ -7,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import msgspec
 
@@ -21,15 +22,19 @@ T = TypeVar("T")
 Order = tuple[int, bool, float, str, str]
 """Rule (worst first), outcome (failures first), time, project, subject: the order of report.json and findings.csv."""
 
+_Key = tuple[float, str, str, int]
+"""What a group's records are sorted by."""
+
 WAIVED = 1_000_000
 """What the place of a rule's waived findings is higher by: they stand behind those of all rules."""
 
 Waiting = tuple[int, int, Backup]
 """The rules that must be asked again and what they need, as bit masks, and the backup."""
 
-_RUN = 8_000  # findings that are in memory at once, about 600 bytes each
+_RUN = 5_000  # findings that are in memory at once, about 600 bytes each
 _PLAIN = 80 * 2**20  # bytes of findings that are not compressed, for /tmp has 512 MB in the function
 _BLOCK = 100  # records that are read back at once
+_AHEAD = 8  # blocks that are read at least, before what was read is sorted
 _AT_ONCE = 500  # findings that a reader gets at once
 
 
@@ -56,22 +61,13 @@ class _Blocks(Generic[T]):
                 yield from self._decoder.decode(zlib.decompress(file.read(int.from_bytes(size, "big"))))
 
 
-class _Block(NamedTuple):
-    """Sorted records on disk."""
-
-    first: tuple[float, str, str, int]
-    """The first of them, as far as it is sorted by."""
-    offset: int
-    size: int
-    packed: bool
-
-
 class _Group(msgspec.Struct):
     """The findings of one rule and outcome, in all projects."""
 
     recent: list[Record]
     """Those in memory, in any order."""
-    blocks: list[_Block]
+    runs: list[tuple[_Key, int]]
+    """Those on disk, some thousands sorted at once: of each run the first record's key, and its offset in the file."""
 
 
 class FindingSpool:
@@ -91,7 +87,7 @@ class FindingSpool:
         """The number of arrival at which enough is in memory."""
         self._lock = threading.Lock()
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(list[Record]).decode
+        self._decode = msgspec.msgpack.Decoder(tuple[list[Record], _Key | None]).decode
 
     def begin(
         self,
@@ -140,7 +136,7 @@ class FindingSpool:
 
     def parts(self) -> Iterator[tuple[tuple[int, bool], list[Record]]]:
         """All of it in order, some hundreds of a rule and outcome at a time. Rows are plain. May be read again."""
-        on_disk = any(group.blocks for group in self._groups.values())
+        on_disk = any(group.runs for group in self._groups.values())
         with self._path.open("rb") if on_disk else BytesIO() as file:
             for name, group in sorted(self._groups.items()):
                 for records in self._merged(group, file):
@@ -162,47 +158,54 @@ class FindingSpool:
                     records = group.recent[:]
                     held -= len(records)
                     written.append((group, len(records), self._written(self._sorted(records), file)))
-            for group, count, blocks in written:  # not before: a disk that is full may say so when the file is closed
-                group.blocks += blocks
+            for group, count, run in written:  # not before: a disk that is full may say so when the file is closed
+                group.runs.append(run)
                 del group.recent[:count]
             self._full_at = next(self._arrival) + self._run - held
 
-    def _written(self, records: list[Record], file: BinaryIO) -> list[_Block]:
-        blocks = []
+    def _written(self, records: list[Record], file: BinaryIO) -> tuple[_Key, int]:
+        """Append a run of blocks, each with the key of the one behind it."""
+        began = file.tell()
         for start in range(0, len(records), _BLOCK):
-            offset = file.tell()
-            content = self._encode(records[start : start + _BLOCK])
-            packed = offset >= _PLAIN
-            size = file.write(zlib.compress(content, 1) if packed else content)
-            blocks.append(_Block(records[start][:4], offset, size, packed))
-        return blocks
+            rest = records[start + _BLOCK : start + _BLOCK + 1]
+            block = self._encode((records[start : start + _BLOCK], rest[0][:4] if rest else None))
+            block = zlib.compress(block, 1) if file.tell() >= _PLAIN else block
+            file.write(len(block).to_bytes(4, "big"))
+            file.write(block)
+        return records[0][:4], began
 
     def _sorted(self, records: list[Record]) -> list[Record]:
         return screened(sorted(records), self.series)
 
     def _merged(self, group: _Group, file: BinaryIO) -> Iterator[list[Record]]:
-        """The group's records in order. Of each sorted run about two blocks are in memory: no more than must be.
+        """The group's records in order. About two blocks for each run are in memory.
 
-        A block is read when its first record may be the next. So many are read at once that sorting, which merges what
-        is sorted already, costs little a record.
+        A block is read when its first record may be the next. So of what was read, no more than a block of each run
+        stays behind; as much is read again before all is sorted, which merges what is sorted already, in C.
         """
-        blocks = sorted(group.blocks)
+        runs = sorted(group.runs)
         waiting = self._sorted(group.recent)
-        while blocks:
-            ahead = len(waiting) // _BLOCK + 8
-            for block in blocks[:ahead]:
-                waiting += self._read(block, file)
-            del blocks[:ahead]
+        while runs:
+            for _ in range(len(waiting) // _BLOCK + _AHEAD):
+                if runs:
+                    waiting += self._next_block(runs, file)
             waiting.sort()
-            end = bisect_left(waiting, blocks[0].first) if blocks else len(waiting)
+            end = bisect_left(waiting, runs[0][0]) if runs else len(waiting)
             yield waiting[:end]
             del waiting[:end]
         yield waiting
 
-    def _read(self, block: _Block, file: BinaryIO) -> list[Record]:
-        file.seek(block.offset)
-        content = file.read(block.size)
-        return self._decode(zlib.decompress(content) if block.packed else content)
+    def _next_block(self, runs: list[tuple[_Key, int]], file: BinaryIO) -> list[Record]:
+        """Read the block that comes first, off the heap of runs."""
+        _, offset = runs[0]
+        file.seek(offset)
+        block = file.read(int.from_bytes(file.read(4), "big"))
+        records, behind = self._decode(zlib.decompress(block) if offset >= _PLAIN else block)
+        if behind is None:
+            heapq.heappop(runs)
+        else:
+            heapq.heapreplace(runs, (behind, file.tell()))
+        return records
 
 
 class BackupSpool:

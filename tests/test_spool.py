@@ -1,4 +1,5 @@
 import contextlib
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,28 @@ def test_nothing_is_lost_where_several_threads_add(tmp_path: Path) -> None:
     found = [(finding.project_id, finding.subject_id) for finding in spool]
     assert len(found) == 8_000
     assert found == sorted(found, key=lambda each: (int(each[1] or "") % 7, each))
+
+
+def test_memory_does_not_grow_with_the_number_of_findings(tmp_path: Path) -> None:
+    spool = FindingSpool(tmp_path, run=2_000)
+    series = spool.begin((0, False), "backup-error", Severity.HIGH, "fail", "p", None, "it failed")
+    row = row_of(make_backup(), "", "")
+    assert row
+
+    def fill_and_read() -> None:
+        for number in range(40_000):
+            spool.add_row(series, float(number * 7919 % 40_000), f"{number:05}", row + " ")  # a text of its own
+        count = 0
+        for _, records in spool.parts():
+            assert records == sorted(records)
+            count += len(records)
+        assert count == 40_000
+
+    tracemalloc.start()
+    fill_and_read()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * 2**20  # all of them take five times as much
 
 
 def test_a_disk_that_is_full_costs_no_finding_that_came_before(tmp_path: Path) -> None:
