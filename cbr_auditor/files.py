@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -63,7 +64,7 @@ def write_findings(findings: FindingSpool, table: Path, listing: Path | None = N
     read once from where they were spooled. Behind the last of them come the waived ones, as a list of their own.
     """
     heads = Heads()
-    lines = FindingLines(findings.series)
+    lines = FindingLines(findings.series, with_items=listing is not None)
     with contextlib.ExitStack() as stack:
         csv_file = stack.enter_context(table.open("wb"))
         json_file = stack.enter_context(listing.open("wb")) if listing else None
@@ -132,6 +133,14 @@ def _write_text(content: str, path: Path) -> None:
     path.write_bytes(content.encode("utf-8", "replace"))
 
 
+def _link_or_copy(source: Path, path: Path) -> None:
+    """Give a finished file a second name, which takes no space; across file systems that cannot be."""
+    try:
+        os.link(source, path)
+    except OSError:
+        shutil.copyfile(source, path)
+
+
 class ReportFolder:
     """The report's files in the operator's folder. One that cannot be written is a channel that failed."""
 
@@ -149,7 +158,7 @@ class ReportFolder:
             self._json.write(report, listing)
 
         self._place("report.json", write_json)
-        self._place("findings.csv", lambda partial: shutil.copyfile(table, partial))
+        self._place("findings.csv", functools.partial(_link_or_copy, table))
         for name, content in (("report.html", html), ("report.txt", text), ("controls.html", controls)):
             self._place(name, functools.partial(_write_text, content))
 

@@ -40,18 +40,21 @@ class _Shared(NamedTuple):
 class FindingLines:
     """Turns what a spool kept into lines. A row is plain (see row.py): its parts can stand in a line as they are."""
 
-    def __init__(self, series: Sequence[Series]) -> None:
+    def __init__(self, series: Sequence[Series], *, with_items: bool = True) -> None:
         self._series = series
+        self._with_items = with_items
         self._shared: dict[int, _Shared] = {}
 
     def both(self, records: list[Record]) -> tuple[str, str]:
-        """Lines of the table, and items of the JSON list with commas between them."""
+        """Lines of the table, and items of the JSON list with commas between them, where these are wanted."""
         cells, items = [], []
+        with_items = self._with_items
         last, front, members, told, cell, hashed = -1, "", "", "", "", sha256()
         for _, _, ident, _, number, row in records:
             if isinstance(row, Finding):
                 cells.append(csv_line(row))
-                items.append(_encode(row).decode())
+                if with_items:
+                    items.append(_encode(row).decode())
                 continue
             if number != last:
                 last, (front, members, told, hashed) = number, self._shared.get(number) or self._prepare(number)
@@ -66,6 +69,8 @@ class FindingLines:
                 f"sha256:{finding_hash}{front}{ident},{name},{resource_id},{resource_name},{resource_type},"
                 f"{vault_id},{cell},{since},backup,{ident},{name},\r\n"
             )
+            if not with_items:
+                continue
             began = f'"{since}"' if since else "null"
             items.append(
                 f'{{"id":"sha256:{finding_hash}"{members}"{ident}","backup_name":"{name}",'

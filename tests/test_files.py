@@ -160,6 +160,21 @@ def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path) -> None:
     assert {path.name for path in out.iterdir()} == names == {path.name for path in folder.written}
 
 
+@pytest.mark.parametrize("linked", [True, False])
+def test_the_table_stays_when_the_one_it_was_made_from_is_gone(tmp_path: Path, linked: bool) -> None:
+    out, table = tmp_path / "out", tmp_path / "f.csv"
+    out.mkdir()
+    if not linked:
+        (out / ".findings.csv.partial").write_text("what an earlier run left behind, which no link can replace")
+    write_findings(spool_of(tmp_path, make_finding()), table, tmp_path / "f.json")
+    ReportFolder(out).write(make_report(), table, tmp_path / "f.json", "<p>", "text", "<p>")
+    written = table.read_bytes()
+    assert (table.stat().st_nlink == 2) is linked
+    table.unlink()
+    assert (out / "findings.csv").read_bytes() == written
+    assert not (out / ".findings.csv.partial").exists()
+
+
 def test_a_folder_that_cannot_be_written_is_a_channel_that_failed(tmp_path: Path) -> None:
     write_findings(spool_of(tmp_path), tmp_path / "f.csv", tmp_path / "f.json")
     folder = ReportFolder(tmp_path / "missing")
