@@ -20,6 +20,7 @@ _EXAMPLES = 3
 _UNTIMED = float("inf")
 _LONGEST = 500  # characters of a message
 _MESSAGES = 64  # of one rule and outcome that are kept once, and not with each finding
+_SERIES = 2_000  # in all targets, after which no message is
 
 
 class Tally(msgspec.Struct):
@@ -192,7 +193,8 @@ class Recorder:
 
         Behind many messages they are no longer shared: then all findings are of one series.
         """
-        shared = message if len(known) < _MESSAGES else ""
+        few = len(known) < _MESSAGES and len(self._findings.series) < _SERIES
+        shared = message if few and len(message) <= _LONGEST else ""
         if shared not in known:
             rule, group = self.rules[index], (index, outcome != "fail")
             series = self._findings.begin(

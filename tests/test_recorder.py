@@ -75,6 +75,14 @@ def test_many_messages_are_not_shared_and_none_is_lost(tmp_path: Path) -> None:
     assert all(isinstance(record[5], str) for _, records in spool.parts() for record in records)
 
 
+def test_a_long_message_is_cut_and_not_remembered(tmp_path: Path) -> None:
+    spool = FindingSpool(tmp_path)
+    recorder = Recorder(RULES, project_id=PROJECT, region="eu-de", findings=spool)
+    recorder.settle(0, make_backup(), "x" * 100_000)
+    assert [len(finding.message) for finding in spool] == [500]
+    assert [series.message for series in spool.series] == [""]
+
+
 def test_a_region_that_must_be_quoted_is(tmp_path: Path) -> None:
     spool = FindingSpool(tmp_path)
     recorder = Recorder(RULES, project_id=PROJECT, region='a,"b', findings=spool)
