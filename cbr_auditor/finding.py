@@ -64,9 +64,9 @@ def whole_seconds(time: datetime) -> datetime:
 
 
 def text_of(time: datetime) -> str:
-    """The time as a finding's file shows it: without its fraction of a second."""
+    """The time as a finding's file shows it: without its fraction of a second. A naive one means UTC."""
     text: str = msgspec.to_builtins(time)
-    return f"{text[:19]}Z" if text[-1] == "Z" else msgspec.to_builtins(whole_seconds(time))
+    return f"{text[:19]}Z" if text[-1] == "Z" or time.tzinfo is None else msgspec.to_builtins(whole_seconds(time))
 
 
 def time_of(text: str) -> datetime:

@@ -4,7 +4,8 @@ from datetime import datetime
 
 import msgspec
 
-from cbr_auditor.cbr.records import Backup
+from cbr_auditor.cbr.reading import as_backup
+from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.finding import Finding, Waived, finding_id, text_of, whole_seconds
 from cbr_auditor.row import Series, row_of
 from cbr_auditor.rule import NoProblem, Outcome, Rule, Unknown
@@ -18,6 +19,8 @@ CRASHES = (Exception, SystemExit)
 
 _EXAMPLES = 3
 _UNTIMED = float("inf")
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # naive, as the times of a `ListedBackup` are
+_LISTED_TIMES = {None, "created_at", "updated_at", "expired_at"}
 _LONGEST = 500  # characters of a message
 _MESSAGES = 64  # of one rule and outcome that are kept once, and not with each finding
 _SERIES = 2_000  # in all targets, after which no message is
@@ -84,6 +87,8 @@ class Recorder:
         self.project_id = project_id
         self.region = region
         self.tallies = [Tally() for _ in rules]
+        self.takes_listed = [{rule.since, rule.soonest} <= _LISTED_TIMES for rule in rules]
+        """Of each rule whether a `ListedBackup` shows what a finding must tell."""
         self.missing_actions: set[str] = set()
         """IAM actions for want of which rules stay undecided."""
         # What superseding rules have said of a resource or a backup, by the rule that must not say it again: which rule
@@ -96,8 +101,11 @@ class Recorder:
         self._waivers = waivers
         self._waivable = frozenset(waiver.rule for waiver in waivers.all) if waivers else frozenset()
 
-    def settle(self, index: int, subject: Subject, outcome: Outcome) -> None:
-        """Count an outcome and keep its finding. Raises `TypeError` for what is no outcome."""
+    def settle(self, index: int, subject: Subject | ListedBackup, outcome: Outcome) -> None:
+        """Count an outcome and keep its finding. Raises `TypeError` for what is no outcome.
+
+        A backup need not be built for this where the rule `takes_listed`.
+        """
         if isinstance(outcome, str) and outcome:
             waived = self.keep(index, subject, "fail", outcome)
             rule = self.rules[index]
@@ -126,7 +134,7 @@ class Recorder:
             tally.superseded += 1
         return True
 
-    def keep(self, index: int, subject: Subject, outcome: str, message: str) -> bool:
+    def keep(self, index: int, subject: Subject | ListedBackup, outcome: str, message: str) -> bool:
         """Count and spool one finding; gives whether a waiver accepts it."""
         rule, tally = self.rules[index], self.tallies[index]
         failed = outcome == "fail"
@@ -137,11 +145,13 @@ class Recorder:
             tally.failed += 1
         else:
             tally.unknown += 1
-        if type(subject) is Backup and waived is None:
+        if isinstance(subject, (ListedBackup, Backup)) and waived is None:
             known = self._series[2 * index + failed]
             series = known.get(message) or self._new_series(known, index, outcome, message)
             if series is not None and self._keep_row(rule, series, subject, message):
                 return False
+        if isinstance(subject, ListedBackup):
+            subject = as_backup(subject)
         finding = self._finding(rule, subject, outcome, message, waived)
         place = index + WAIVED if waived else index
         when = _when(rule, subject)
@@ -179,7 +189,7 @@ class Recorder:
             waived,
         )
 
-    def _keep_row(self, rule: Rule, series: Series, backup: Backup, message: str) -> bool:
+    def _keep_row(self, rule: Rule, series: Series, backup: Backup | ListedBackup, message: str) -> bool:
         """Spool a finding as a row, as nearly all can be; gives whether it was possible."""
         since = _since(rule, backup, series.outcome) if rule.since else None
         row = row_of(backup, text_of(since) if since else "", "" if series.message else one_line(message, _LONGEST))
@@ -225,15 +235,16 @@ class Recorder:
         return Waived(waiver.reason, waiver.owner, waiver.expires) if waiver else None
 
 
-def _when(rule: Rule, subject: Subject) -> float:
+def _when(rule: Rule, subject: Subject | ListedBackup) -> float:
     """What a rule's findings are ordered by: the newest first, or the soonest."""
     soonest = rule.soonest
     time: datetime | None = getattr(subject, soonest or "created_at", None)
     if time is None:
         return _UNTIMED
-    return time.timestamp() if soonest else -time.timestamp()
+    seconds = (time - _EPOCH).total_seconds() if time.tzinfo is None else time.timestamp()
+    return seconds if soonest else -seconds
 
 
-def _since(rule: Rule, subject: Subject, outcome: str) -> datetime | None:
+def _since(rule: Rule, subject: Subject | ListedBackup, outcome: str) -> datetime | None:
     """Since when the problem stands, as far as the rule and the data say."""
     return getattr(subject, rule.since, None) if rule.since and outcome == "fail" else None

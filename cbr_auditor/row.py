@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cbr_auditor.cbr.records import Backup
+from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.finding import Finding, finding_id, time_of
 from cbr_auditor.rule import Severity
 
@@ -53,7 +53,7 @@ class Series(msgspec.Struct, gc=False):
         return "," not in shared and _prints_as_it_is(shared, 2) and _prints_as_it_is(self.message, 0)
 
 
-def row_of(backup: Backup, since: str, message: str) -> str | None:
+def row_of(backup: Backup | ListedBackup, since: str, message: str) -> str | None:
     """The row of a finding about a backup, None where it has none; `since` as report.json shows it, else empty."""
     try:
         row = "\n".join(  # noqa: FLY002  # an f-string would write None where this raises

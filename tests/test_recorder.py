@@ -1,3 +1,4 @@
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cbr_auditor.catalogue import load_rules
+from cbr_auditor.cbr.reading import as_backup
+from cbr_auditor.cbr.records import ListedBackup
 from cbr_auditor.files import write_findings
 from cbr_auditor.recorder import Recorder
 from cbr_auditor.rule import Unknown
@@ -55,6 +58,57 @@ def test_the_files_are_the_same_whether_findings_are_kept_as_rows_or_whole(
     folder = tmp_path_factory.mktemp("kept")
     (folder / "whole").mkdir()
     assert files_of(folder, found, run, rows=True) == files_of(folder / "whole", found, run, rows=False)
+
+
+LISTED_TIMES = st.none() | st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30))  # noqa: DTZ001
+
+
+@given(
+    rows=st.lists(
+        st.builds(
+            ListedBackup,
+            id=st.sampled_from(["a", "b"]),
+            status=st.just("error"),
+            name=TEXTS,
+            resource_id=st.just("r"),
+            resource_name=TEXTS,
+            resource_type=st.just("OS::Cinder::Volume"),
+            vault_id=TEXTS,
+            created_at=LISTED_TIMES,
+            updated_at=LISTED_TIMES,
+            expired_at=LISTED_TIMES,
+        ),
+        max_size=6,
+    ),
+    outcome=OUTCOMES,
+    since=st.sampled_from([None, "created_at", "updated_at", "expired_at"]),
+    soonest=st.sampled_from([None, "created_at", "expired_at"]),
+)
+def test_a_backup_is_kept_as_listed_as_it_is_when_it_was_built(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[ListedBackup],
+    outcome: Any,
+    since: str | None,
+    soonest: str | None,
+) -> None:
+    folder, files = tmp_path_factory.mktemp("kept"), []
+    rules = [msgspec.structs.replace(RULES[0], since=since, soonest=soonest)]
+    for build in (as_backup, lambda row: row):
+        spool = FindingSpool(folder)
+        recorder = Recorder(rules, project_id=PROJECT, region=None, findings=spool)
+        assert recorder.takes_listed == [True]
+        for row in rows:
+            recorder.settle(0, build(row), outcome)
+        write_findings(spool, folder / "f.csv", folder / "f.json")
+        files.append(((folder / "f.csv").read_bytes(), (folder / "f.json").read_bytes()))
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("changes", [{"since": "listed_at"}, {"soonest": "protected_at"}, {"since": "resource_size"}])
+def test_a_rule_that_tells_a_time_which_no_list_shows_needs_the_backup(tmp_path: Path, changes: dict[str, str]) -> None:
+    rules = [msgspec.structs.replace(RULES[0], **changes), RULES[0]]
+    recorder = Recorder(rules, project_id=PROJECT, region=None, findings=FindingSpool(tmp_path))
+    assert recorder.takes_listed == [False, True]
 
 
 def test_a_usual_finding_is_kept_as_a_row(tmp_path: Path) -> None:
