@@ -1,5 +1,6 @@
 """Judges one target's backups and resources: by some rules while they stream, by others once the listing has ended."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Literal
@@ -18,7 +19,7 @@ from cbr_auditor.spool import BackupSpool, Waiting
 from cbr_auditor.subject import identify
 
 _ASKED_AT_ONCE = 64  # details that are asked for before the first of them is waited for
-_AT_ONCE = 5_000  # backups that meanwhile wait in memory
+_AT_ONCE = 2_000  # backups that meanwhile wait in memory
 
 _DISKS, _REASON = 1, 2
 _NEED_BITS = {Needs.DISKS: _DISKS, Needs.REASON: _REASON}
@@ -78,8 +79,11 @@ class Judge:
             followed = False
             if isinstance(row, ListedBackup):
                 left = screening.open(row)
-                resource = resources.get(row.resource_id or "")
-                followed = follows and resource is not None and resource.follow(row, now)
+                if follows and (ident := row.resource_id):
+                    resource = resources.get(ident)
+                    if resource is None:
+                        resource = resources[ident] = self._resource(ident, row.resource_name, row.resource_type)
+                    followed = resource.follow(row, now)
                 if followed and left is None:
                     continue
             backup = as_backup(row)
@@ -113,7 +117,7 @@ class Judge:
         return Resource(
             ident,
             name,
-            kind,
+            kind and sys.intern(kind),
             project_id=self._recorder.project_id,
             listed_at=self._now,
             asks_replication=self._asks_replication,
@@ -148,13 +152,16 @@ class Judge:
         """
         self._unlisted = unlisted
         for vault in vaults:
+            alone = (vault,)
             for member in vault.resources or ():
                 if member.id is None:
                     continue
                 resource = self.resources.get(member.id)
                 if resource is None:
                     resource = self.resources[member.id] = self._resource(member.id, member.name, member.type)
-                resource.vaults = (*resource.vaults, vault)
+                resource.vaults = (*resource.vaults, vault) if resource.vaults else alone
+                if resource.name == member.name:
+                    resource.name = member.name  # one object, as there are as many as resources
 
     def finish(self, fetch: FetchDetail, fetch_reasons: FetchReasons, *, unseen: Unseen, in_flight: int = 8) -> None:
         """Judge the resources and what waited, fetching what the list does not show.

@@ -150,7 +150,7 @@ class Resource(msgspec.Struct, gc=False):
 
     def add(self, backup: Backup) -> None:
         """Take one more backup into account."""
-        if self.succession is not None:
+        if self.succession is not None and (backup.status == "available" or backup.resource_name != self.name):
             self.settle()
         self.backups += 1
         created = backup.created_at
@@ -186,7 +186,8 @@ class Resource(msgspec.Struct, gc=False):
         if succession is None:
             if self.type is None or not row.vault_id or self.asks_replication:
                 return False
-            after = (self.newest_at or _LONG_AGO).replace(tzinfo=None)
+            newest = self.newest_available_at
+            after = datetime.min if newest is None else newest.replace(tzinfo=None)
             succession = self.succession = Succession(self.name, sys.intern(row.vault_id), after)
         return succession.take(row, now)
 
@@ -204,10 +205,13 @@ class Resource(msgspec.Struct, gc=False):
         self.manual += succession.manual
         if self.name:
             self.named_at = max(self.named_at, created)
-        self.newest_at = self.newest_available_at = created
+        self.newest_at = created if self.newest_at is None else max(self.newest_at, created)
+        self.newest_available_at = created
         self.newest_available = ident
-        if succession.automatic_at is not None:
-            self.automatic_at = _newest(self.automatic_at, succession.vault_id, _utc(succession.automatic_at))
+        automatic_at = succession.automatic_at
+        if automatic_at is not None:
+            time = created if automatic_at is newest else _utc(automatic_at)  # one object where it is one time
+            self.automatic_at = _newest(self.automatic_at, succession.vault_id, time)
         if succession.vault_id not in self.vault_ids:
             self.vault_ids = tuple(sorted((*self.vault_ids, succession.vault_id)))
         self.oldest_good_at = min(self.oldest_good_at or _NEVER, _utc(succession.began))

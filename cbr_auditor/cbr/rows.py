@@ -9,6 +9,8 @@ from cbr_auditor.cbr.loose import Fields, clip_value, fingerprint, loads, read_c
 from cbr_auditor.cbr.records import UnreadableRecord
 from cbr_auditor.errors import AnswerError
 
+_ANSWER: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ROWS: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _ODD = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -35,9 +37,11 @@ def read_rows(body: bytes, key: str, read: Callable[[str, Fields], R]) -> Record
 
     Raises `AnswerError` where the body is no JSON object with such a list.
     """
-    try:
-        content = msgspec.json.decode(body)
-    except _ODD:
+    try:  # row by row: hundreds of vaults with their resources, all as dicts, would fill the smallest function
+        answer = _ANSWER.decode(body)
+        records = [_read_row(msgspec.json.decode(row), read) for row in _ROWS.decode(answer[key])]
+        return RecordPage(records, read_count(msgspec.json.decode(answer.get("count", b"null"))))
+    except (*_ODD, KeyError):
         content = loads(body)
     rows = content.get(key) if isinstance(content, dict) else None
     if not isinstance(rows, list):

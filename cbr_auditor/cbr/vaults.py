@@ -4,6 +4,7 @@ Field names and types: CBR API, "Querying the Vault List", tables 4 to 12; `smn_
 `backup_name_prefix` are Huawei Cloud's. The size is in GB, but what is used is in MB.
 """
 
+import sys
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +31,7 @@ class VolumeRef(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
-class VaultResource(msgspec.Struct, frozen=True, kw_only=True):
+class VaultResource(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A server, disk or file system in a vault; a missing key and null are both None."""
 
     id: str | None
@@ -165,14 +166,20 @@ def _resource(fields: Fields) -> VaultResource:
     return VaultResource(
         id=fields.get("id", read_text),
         name=fields.get("name", read_text),
-        type=fields.get("type", read_text),
+        type=fields.get("type", _word),
         size_gib=fields.get("size", read_number),
         backup_size_mib=fields.get("backup_size", read_number),
         backup_count=fields.get("backup_count", read_whole),
-        protect_status=fields.get("protect_status", read_text),
+        protect_status=fields.get("protect_status", _word),
         exclude_volumes=tuple(extra.each("exclude_volumes", _volume) or ()),
         include_volumes=tuple(extra.each("include_volumes", _volume) or ()),
     )
+
+
+def _word(value: Any) -> str | None:
+    """A text that thousands of resources share, as one object."""
+    text = read_text(value)
+    return text and sys.intern(text)
 
 
 def _tag(fields: Fields) -> tuple[str, str | None] | None:
