@@ -187,7 +187,7 @@ class Resource(msgspec.Struct, gc=False):
             if self.type is None or not row.vault_id or self.asks_replication:
                 return False
             newest = self.newest_available_at
-            after = datetime.min if newest is None else newest.replace(tzinfo=None)
+            after = None if newest is None else newest.replace(tzinfo=None)
             succession = self.succession = Succession(self.name, sys.intern(row.vault_id), after)
         return succession.take(row, now)
 

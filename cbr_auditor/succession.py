@@ -18,8 +18,8 @@ class Succession(msgspec.Struct, gc=False):
 
     name: str | None
     vault_id: str
-    after: datetime
-    """When the newest backup before these was created, naive in UTC."""
+    after: datetime | None
+    """When the newest available backup before these was created, naive in UTC."""
     began: datetime | None = None
     last: Place | None = None
     before: Place | None = None
@@ -51,7 +51,7 @@ class Succession(msgspec.Struct, gc=False):
         if expires is not None and expires <= now:
             return False
         if last is None:
-            if created <= self.after:
+            if self.after is not None and created <= self.after:
                 return False
             self.began = created
         elif created <= last[0] or (expires is not None and (last[1] is None or expires < last[1])):

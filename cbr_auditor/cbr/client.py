@@ -76,8 +76,8 @@ class CbrClient:
         self._slots = slots or threading.BoundedSemaphore(8)
         self._closed = False
         self._ca_file = ca_file
-        self._local = threading.local()
         self._sessions: list[HostSession] = []
+        self._idle: list[HostSession] = []
 
     def list_page(self, offset: int, filters: Filters, limit: int = PAGE_LIMIT) -> Page:
         """One page of `GET /backups`, oldest first. `offset` counts rows and is left out where it is 0.
@@ -182,7 +182,7 @@ class CbrClient:
 
     def _answer(self, path: str, query: Mapping[str, Any], action: str) -> bytes:
         """The body of one answer. Raises `ListingError` where there is none or its status is not 200."""
-        with closing(self._send(path, query)) as response:
+        with self._session() as session, closing(self._send(session, path, query)) as response:
             if response.status_code == 200:
                 return self._body(response)
             body = self._masked(self._body(response))
@@ -192,19 +192,34 @@ class CbrClient:
             error.wait = retry_after(response.headers.get("Retry-After", ""), self._deadline.clock.now())
             raise error
 
-    def _session(self) -> HostSession:
-        """This thread's session: `requests` does not promise that one may be shared."""
-        session: HostSession | None = getattr(self._local, "session", None)
-        if session is None:
-            session = HostSession(self._base, self.auth, _HEADERS, self._ca_file)
-            self._local.session = session
-            self._sessions.append(session)
-        return session
+    @contextmanager
+    def _session(self) -> Iterator[HostSession]:
+        """A session of one's own for one request: `requests` does not promise that several threads may share one.
 
-    def _send(self, path: str, query: Mapping[str, Any]) -> requests.Response:
-        timeout = min(self._timeout, max(0.1, self._deadline.left_for_asking()))
+        The last that was used comes first. A session for each thread would be twice as many, and over TLS each reads
+        the authorities anew, which takes longer than twenty requests.
+        """
         try:
-            return self._session().ask(path, query, (min(10.0, timeout), timeout))
+            session = self._idle.pop()
+        except IndexError:
+            with self._explained():
+                session = HostSession(self._base, self.auth, _HEADERS, self._ca_file)
+            self._sessions.append(session)
+        try:
+            yield session
+        finally:
+            self._idle.append(session)
+
+    def _send(self, session: HostSession, path: str, query: Mapping[str, Any]) -> requests.Response:
+        timeout = min(self._timeout, max(0.1, self._deadline.left_for_asking()))
+        with self._explained():
+            return session.ask(path, query, (min(10.0, timeout), timeout))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Raises `UnreachableError` for what `requests` raises."""
+        try:
+            yield
         except requests.RequestException as problem:
             raise unreachable(problem, self._host, self._hide) from None
         except OSError as problem:  # requests says so where a bundle of certificates is missing

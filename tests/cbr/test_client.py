@@ -3,6 +3,8 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -355,6 +357,65 @@ def test_a_name_that_does_not_resolve_says_so(clock: FakeClock) -> None:
     error = error_of(client_of("https://cbr.nowhere.invalid", clock))
     assert isinstance(error, UnreachableError)
     assert "cbr.nowhere.invalid could not be resolved" in str(error)
+
+
+def test_an_endpoint_that_is_no_host_is_unreachable(clock: FakeClock) -> None:
+    error = error_of(client_of(f"https://{'\u00fc' * 80}.example", clock))
+    assert isinstance(error, UnreachableError)
+
+
+def test_requests_one_after_the_other_use_one_connection_whatever_thread_asks(clock: FakeClock) -> None:
+    with counting() as (url, connections):
+        client = client_of(url, clock)
+        for _ in range(3):
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(client.list_page, 0, {}).result()
+        client.close()
+    assert len(connections) == 1
+
+
+def test_requests_at_the_same_time_never_share_a_connection(clock: FakeClock) -> None:
+    together = threading.Barrier(4)
+    with counting(together) as (url, connections):
+        client = client_of(url, clock, timeout=5.0)
+        for _ in range(3):
+            with ThreadPoolExecutor(4) as pool:
+                assert len(list(pool.map(lambda _: client.list_page(0, {}), range(4)))) == 4
+        client.close()
+    assert len(connections) == 4
+
+
+@contextmanager
+def counting(together: threading.Barrier | None = None) -> Iterator[tuple[str, list[Any]]]:
+    """A server that keeps connections open and lists them; it answers once so many requests have come `together`."""
+    connections = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            connections.append(self.client_address)
+            super().setup()
+
+        def do_GET(self) -> None:
+            if together is not None:
+                together.wait(5)
+            body = b'{"backups":[],"count":0}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  # the base class's name
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", connections
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
 @pytest.fixture
