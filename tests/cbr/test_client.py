@@ -360,7 +360,7 @@ def test_a_name_that_does_not_resolve_says_so(clock: FakeClock) -> None:
 
 
 def test_an_endpoint_that_is_no_host_is_unreachable(clock: FakeClock) -> None:
-    error = error_of(client_of(f"https://{'\u00fc' * 80}.example", clock))
+    error = error_of(client_of("https://" + "\u00fc" * 80 + ".example", clock))
     assert isinstance(error, UnreachableError)
 
 
