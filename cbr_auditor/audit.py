@@ -203,6 +203,7 @@ def _audit_target(
             if listing.state.listed == len(backups) and (listing.state.reported_count or 0) > _MANY:
                 share_one_arena()  # after the first page, before the threads that fetch the others
             judge.take(backups)
+            del backups  # as the listing does, so that a page is given up before the next one is read
         resources = len(judge.resources)
         hidden = hides_resources(target.filters)
         judge.add_members(inventory.vaults, hidden and f"the backups that [listing] {hidden} leaves out")

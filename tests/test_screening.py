@@ -40,7 +40,7 @@ def row(**changes: Any) -> ListedBackup:
         "vault_id": "v1",
         "project_id": PROJECT,
         "extend_info": ExtendInfo(auto_trigger=True, encrypted=True),
-        "children": [],
+        "children": (),
     }
     return ListedBackup(**{**fields, **changes})
 
@@ -93,7 +93,7 @@ def listed(draw: st.DrawFn, number: int) -> ListedBackup:
                 None,
             )
         ),
-        replication_records=draw(usually([], None, [ReplicationRecord(status="success", destination_region="b")])),
+        replication_records=draw(usually((), None, (ReplicationRecord(status="success", destination_region="b"),))),
     )
 
 

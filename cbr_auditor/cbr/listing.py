@@ -88,28 +88,30 @@ class Listing:
         page = self._take(ahead, 0)
         if not page.rows:
             page = self._take(ahead, 0)  # an empty answer alone proves nothing
-        offset = 0
+        offset, size = 0, len(page.rows)
         fresh = _each_once(page.rows)
         ids = {row.id for row in page.rows}
+        del page
         standing_still = 0
         doubted = False
         while True:
-            yield self._judged(fresh, offset + len(page.rows) - len(fresh))
-            if not page.rows:
+            yield self._judged(fresh, offset + size - len(fresh))
+            fresh = []  # so that a page is given up before the next one is read: they take turns in the same memory
+            if not size:
                 return
             self._window.append(ids)
             step = max(1, self._page_size - self._overlap())
             if not doubted:
-                offset += max(1, len(page.rows) - self._overlap())
+                offset += max(1, size - self._overlap())
                 ahead.plan(offset, step, self.state.reported_count or 0)
             linked = self._linked(ahead, offset, step)
             if linked is None:
                 return
-            page, ids, offset, fresh = linked
+            size, ids, offset, fresh = linked
             if fresh:
                 standing_still, doubted = 0, False
                 continue
-            short = len(page.rows) < self._page_size or self._page_size == 1
+            short = size < self._page_size or self._page_size == 1
             if short and (doubted or self._is_all()):
                 return
             doubted = short  # a short page may be less than there is: it is asked for once more
@@ -122,8 +124,8 @@ class Listing:
                 )
                 return
 
-    def _linked(self, ahead: "_Ahead", offset: int, step: int) -> tuple[Page, set[str], int, list[Row]] | None:
-        """The page at `offset`, or further in front where the list shrank; its ids, its offset, and its unseen rows.
+    def _linked(self, ahead: "_Ahead", offset: int, step: int) -> tuple[int, set[str], int, list[Row]] | None:
+        """How many rows are at `offset`, or further in front where the list shrank; their ids, the offset, the unseen.
 
         None where no page links up with what was seen.
         """
@@ -132,7 +134,7 @@ class Listing:
             ids = {row.id for row in page.rows}
             fresh = self._after_link(page, ids)
             if fresh is not None:
-                return page, ids, offset, fresh
+                return len(page.rows), ids, offset, fresh
             self._repairs += 1
             if offset == 0 or self._repairs > _MOST_REPAIRS:
                 break

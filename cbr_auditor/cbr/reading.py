@@ -109,7 +109,7 @@ def as_backup(row: ListedBackup | Backup) -> Backup:
         row.vault_id,
         info.auto_trigger,
         info.encrypted,
-        row.children,
+        None if row.children is None else list(row.children),
         protected and _EPOCH + (protected - _NAIVE_EPOCH),
         row.description,
         row.resource_size,
@@ -120,7 +120,7 @@ def as_backup(row: ListedBackup | Backup) -> Backup:
         row.project_id,
         row.checkpoint_id,
         row.scheduled_operation_id,
-        row.replication_records,
+        None if row.replication_records is None else list(row.replication_records),
     )
 
 

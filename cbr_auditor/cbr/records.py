@@ -167,7 +167,7 @@ class ListedBackup(msgspec.Struct, gc=False, kw_only=True):
     the next key first.
     """
 
-    children: list[Disk] | None = None
+    children: tuple[Disk, ...] | None = None
     checkpoint_id: str | None = None
     created_at: Naive | None = None
     description: str | None = None
@@ -187,7 +187,7 @@ class ListedBackup(msgspec.Struct, gc=False, kw_only=True):
     status: Annotated[str, msgspec.Meta(min_length=1)]
     updated_at: Naive | None = None
     vault_id: str | None = None
-    replication_records: list[ReplicationRecord] | None = None
+    replication_records: tuple[ReplicationRecord, ...] | None = None
 
 
 class UnreadableRecord(NamedTuple):
