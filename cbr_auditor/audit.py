@@ -22,7 +22,7 @@ from cbr_auditor.plan import Plans
 from cbr_auditor.recorder import CRASHES, Recorder, Tally
 from cbr_auditor.report import TargetCoverage
 from cbr_auditor.rule import Rule
-from cbr_auditor.spool import BackupSpool, FindingSpool
+from cbr_auditor.spool import PLAIN_WAITING, BackupSpool, FindingSpool
 from cbr_auditor.subject import Target
 from cbr_auditor.text import one_line
 from cbr_auditor.vault_judge import judge_inventory, judge_target, leave_undecided, take_inventory
@@ -98,7 +98,7 @@ def audit(
         recorder = Recorder(
             rules, project_id=target.project_id, region=target.region, findings=findings, waivers=waivers
         )
-        waiting = BackupSpool(folder / f"waiting-{number}")
+        waiting = BackupSpool(folder / f"waiting-{number}", PLAIN_WAITING // len(targets))
         return _audit_target(target, recorder, overrides, waiting, server_disks, now, in_flight)
 
     result = Audit(rules, [Tally() for _ in rules], [], 0, False, [], [])

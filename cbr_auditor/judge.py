@@ -1,28 +1,24 @@
 """Judges one target's backups and resources: by some rules while they stream, by others once the listing has ended."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Literal
 
-from cbr_auditor.cbr.reading import as_backup
 from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.cbr.vaults import Vault
 from cbr_auditor.details import Details, FetchDetail
 from cbr_auditor.errors import AccessError, ListingError
+from cbr_auditor.intake import DISKS, REASON, Intake
 from cbr_auditor.plan import Plan, Plans
 from cbr_auditor.recorder import CRASHES, Recorder
 from cbr_auditor.resource import Resource, RestorePoint
 from cbr_auditor.rule import Needs, Rule
-from cbr_auditor.screening import Open, Screening
 from cbr_auditor.spool import BackupSpool, Waiting
 from cbr_auditor.subject import identify
 
 _ASKED_AT_ONCE = 64  # details that are asked for before the first of them is waited for
 _AT_ONCE = 2_000  # backups that meanwhile wait in memory
 
-_DISKS, _REASON = 1, 2
-_NEED_BITS = {Needs.DISKS: _DISKS, Needs.REASON: _REASON}
 _BY_SETTING = "its disks were not looked at, by setting"
 _SHARED = "it belongs to another project, which shares its backups"
 
@@ -49,7 +45,15 @@ class Judge:
         asks_replication: bool = False,
         asks_shared: bool = False,
     ) -> None:
-        self.resources: dict[str, Resource] = {}
+        self._intake = Intake(
+            recorder,
+            plans,
+            now=now,
+            waiting=waiting,
+            asks_replication=asks_replication,
+            asks_shared=asks_shared,
+        )
+        self.resources = self._intake.resources
         self.not_examined = 0
         self.out_of_time = 0
         """Server backups whose disks were to be looked at when the deadline came."""
@@ -57,93 +61,16 @@ class Judge:
         """What could not be looked up without changing any verdict, a sentence each."""
         self._recorder = recorder
         self._plans = plans
-        self._now = now
         self._waiting = waiting
         self._server_disks = server_disks
-        self._asks_replication = asks_replication
-        self._asks_shared = asks_shared
-        self._naive_now = now.astimezone(timezone.utc).replace(tzinfo=None)
-        self._screenings: dict[int, Screening] = {}
         self._unlisted: str | None = None
+        self._masks: dict[int, list[tuple[int, Rule]]] = {}
         self._by_resource = [index for index, rule in enumerate(recorder.rules) if rule.subject == "resource"]
         self._by_resource.sort(key=lambda index: _turn(recorder.rules[index].id, recorder.rules))
 
     def take(self, rows: Sequence[ListedBackup | Backup]) -> None:
-        """Judge a page of backups as far as each can be judged on its own. Most are neither built nor asked about."""
-        resources, now, follows = self.resources, self._naive_now, not self._asks_shared
-        everywhere = None if self._plans.has_overrides else self._screening(self._plans.everywhere)
-        for row in rows:
-            screening = everywhere or self._screening(self._plans.for_subject(identify(row)))
-            screening.plan.taken += 1
-            left: Open | None = screening.everything
-            followed = False
-            if isinstance(row, ListedBackup):
-                left = screening.open(row)
-                if follows and (ident := row.resource_id):
-                    resource = resources.get(ident)
-                    if resource is None:
-                        resource = resources[ident] = self._resource(ident, row.resource_name, row.resource_type)
-                    followed = resource.follow(row, now)
-                if followed and left is None:
-                    continue
-            backup = as_backup(row)
-            backup.listed_at = self._now
-            backup.listed_in = self._recorder.project_id
-            if not followed:
-                self._add(backup)
-            if left is not None:
-                self._ask(left, backup)
-
-    def _screening(self, plan: Plan) -> Screening:
-        screening = self._screenings.get(id(plan))
-        if screening is None:
-            screening = Screening(plan, self._now, self._recorder.project_id, _NEED_BITS)
-            self._screenings[id(plan)] = screening
-        return screening
-
-    def _add(self, backup: Backup) -> None:
-        """Take a backup into account with its resource."""
-        ident = backup.resource_id
-        if not ident:
-            return
-        resource = self.resources.get(ident)
-        if resource is None:
-            resource = self.resources[ident] = self._resource(ident, backup.resource_name, backup.resource_type)
-        resource.add(backup)
-        if self._asks_shared and backup.project_id not in {None, self._recorder.project_id}:
-            resource.shared += 1
-
-    def _resource(self, ident: str, name: str | None, kind: str | None) -> Resource:
-        return Resource(
-            ident,
-            name,
-            kind and sys.intern(kind),
-            project_id=self._recorder.project_id,
-            listed_at=self._now,
-            asks_replication=self._asks_replication,
-        )
-
-    def _ask(self, left: Open, backup: Backup) -> None:
-        """Ask the rules that are left about a backup; it waits where some must be asked again."""
-        rules, needs = left.rules, left.needs
-        for index, known, check in left.at_once:
-            try:
-                outcome = known if check is None else check(backup)
-                if isinstance(outcome, Needs):
-                    rules |= 1 << index
-                    needs |= _NEED_BITS[outcome]
-                elif outcome is not None:
-                    self._recorder.settle(index, backup, outcome)
-            except CRASHES as problem:  # a rule's crash is a result, and the rule's alone
-                self._recorder.crashed(index, backup, problem)
-        for index, candidate in left.later:
-            try:
-                if candidate is None or candidate(backup):
-                    rules |= 1 << index
-            except CRASHES as problem:  # as above
-                self._recorder.crashed(index, backup, problem)
-        if rules:
-            self._waiting.add((rules, needs, backup))
+        """Judge a page of backups as far as each can be judged on its own."""
+        self._intake.take(rows)
 
     def add_members(self, vaults: list[Vault], unlisted: str | None = None) -> None:
         """Tell resources which vaults they are members of; one that has no backup yet becomes known by this.
@@ -158,7 +85,9 @@ class Judge:
                     continue
                 resource = self.resources.get(member.id)
                 if resource is None:
-                    resource = self.resources[member.id] = self._resource(member.id, member.name, member.type)
+                    resource = self.resources[member.id] = self._intake.new_resource(
+                        member.id, member.name, member.type
+                    )
                 resource.vaults = (*resource.vaults, vault) if resource.vaults else alone
                 if resource.name == member.name:
                     resource.name = member.name  # one object, as there are as many as resources
@@ -179,10 +108,10 @@ class Judge:
             for_disks = self._judge_resources(unseen)
             for batch in self._batches(details):
                 for rules, needs, backup in batch:
-                    if needs & _REASON:
+                    if needs & REASON:
                         reasons = self._reasons(fetch_reasons) if reasons is None else reasons
                         backup.reason = reasons.get(backup.id, "")
-                    if needs & _DISKS and self._is_due(backup):
+                    if needs & DISKS and self._is_due(backup):
                         self.out_of_time += details.complete(backup)
                         self._remember_disks(backup)
                     self._judge_waiting(rules, backup, unseen)
@@ -278,7 +207,7 @@ class Judge:
         for waiting in self._waiting.drain():
             batch.append(waiting)
             _, needs, backup = waiting
-            if needs & _DISKS and self._is_due(backup):
+            if needs & DISKS and self._is_due(backup):
                 details.ask(backup.id)
                 asked += 1
             if asked == _ASKED_AT_ONCE or len(batch) == _AT_ONCE:
@@ -310,15 +239,13 @@ class Judge:
     def _judge_waiting(self, rules: int, backup: Backup, unseen: Unseen) -> None:
         resource = self.resources.get(backup.resource_id or "")
         if resource is None:
-            resource = self._resource("", None, None)
+            resource = self._intake.new_resource("", None, None)
             resource.unseen = "resource_id, which tells what the backup belongs to"
         else:
             resource.unseen = unseen(resource.id)
-        plan = self._plans.for_subject(identify(backup))
+        plan = self._plans.for_subject(identify(backup)) if self._plans.has_overrides else self._plans.everywhere
         not_examined = False
-        for index, rule in enumerate(self._recorder.rules):
-            if not rules >> index & 1:
-                continue
+        for index, rule in self._asked(rules):
             if self._recorder.said_already(index, resource.id):
                 continue
             try:
@@ -333,6 +260,14 @@ class Judge:
             except CRASHES as problem:  # as in _ask
                 self._recorder.crashed(index, backup, problem)
         self.not_examined += not_examined
+
+    def _asked(self, rules: int) -> list[tuple[int, Rule]]:
+        """The rules of a bit mask, of which there are few."""
+        asked = self._masks.get(rules)
+        if asked is None:
+            asked = [(index, rule) for index, rule in enumerate(self._recorder.rules) if rules >> index & 1]
+            self._masks[rules] = asked
+        return asked
 
 
 def _turn(ident: str, rules: list[Rule], after: tuple[str, ...] = ()) -> int:

@@ -113,11 +113,33 @@ class Recorder:
                 if other in self._said:
                     self._said[other][identify(subject).id] = (rule.id, waived)
         elif isinstance(outcome, Unknown):
-            self.keep(index, subject, "unknown", f"cannot tell without {outcome.what}")
+            self.keep(index, subject, "unknown", _message(outcome))
         elif isinstance(outcome, NoProblem) and isinstance(outcome.reason, str):
             self.tallies[index].passed(outcome.reason)
         elif outcome is not None:
             raise TypeError(f"check returned {outcome!r}")
+
+    def settle_listed(self, index: int, rows: list[ListedBackup], outcome: Outcome) -> None:
+        """The same as `settle` for each of many backups that have one outcome; a crash is that backup's alone."""
+        rule, tally = self.rules[index], self.tallies[index]
+        message = _message(outcome)
+        failed = message is outcome
+        silences = failed and not self._said.keys().isdisjoint(rule.supersedes)
+        plain = message and self.takes_listed[index] and rule.id not in self._waivable and not silences
+        series = self._series_of(index, failed=failed, message=message) if plain else None
+        for row in rows:
+            try:
+                line = None if series is None else self._row(rule, series, row, message)
+                if line is None or series is None:
+                    self.settle(index, row, outcome)
+                    continue
+                if failed:
+                    tally.failed += 1
+                else:
+                    tally.unknown += 1
+                self._findings.add_row(series, _when(rule, row), row.id, line)
+            except CRASHES as problem:
+                self.crashed(index, as_backup(row), problem)
 
     def said_already(self, index: int, *subject_ids: str | None) -> bool:
         """Whether a rule that supersedes this one has found the problem of one of these; it is counted, then."""
@@ -146,9 +168,10 @@ class Recorder:
         else:
             tally.unknown += 1
         if isinstance(subject, (ListedBackup, Backup)) and waived is None:
-            known = self._series[2 * index + failed]
-            series = known.get(message) or self._new_series(known, index, outcome, message)
-            if series is not None and self._keep_row(rule, series, subject, message):
+            series = self._series_of(index, failed=failed, message=message)
+            row = None if series is None else self._row(rule, series, subject, message)
+            if series is not None and row is not None:
+                self._findings.add_row(series, _when(rule, subject), subject.id, row)
                 return False
         if isinstance(subject, ListedBackup):
             subject = as_backup(subject)
@@ -189,14 +212,15 @@ class Recorder:
             waived,
         )
 
-    def _keep_row(self, rule: Rule, series: Series, backup: Backup | ListedBackup, message: str) -> bool:
-        """Spool a finding as a row, as nearly all can be; gives whether it was possible."""
+    def _row(self, rule: Rule, series: Series, backup: Backup | ListedBackup, message: str) -> str | None:
+        """The row of a finding, as nearly all have one."""
         since = _since(rule, backup, series.outcome) if rule.since else None
-        row = row_of(backup, text_of(since) if since else "", "" if series.message else one_line(message, _LONGEST))
-        if row is None:
-            return False
-        self._findings.add_row(series, _when(rule, backup), backup.id, row)
-        return True
+        return row_of(backup, text_of(since) if since else "", "" if series.message else one_line(message, _LONGEST))
+
+    def _series_of(self, index: int, *, failed: bool, message: str) -> Series | None:
+        """The series of findings with this message; None where what they share must be escaped."""
+        known = self._series[2 * index + failed]
+        return known.get(message) or self._new_series(known, index, "fail" if failed else "unknown", message)
 
     def _new_series(self, known: dict[str, Series | None], index: int, outcome: str, message: str) -> Series | None:
         """The series of a message that is new, None where it is of none, as what it shares must be escaped.
@@ -233,6 +257,13 @@ class Recorder:
             rule, self.project_id, who.resource_name, who.resource_id, who.name, who.id, who.backup_id
         )
         return Waived(waiver.reason, waiver.owner, waiver.expires) if waiver else None
+
+
+def _message(outcome: Outcome) -> str:
+    """What the finding of an outcome says; empty where it is none."""
+    if isinstance(outcome, Unknown):
+        return f"cannot tell without {outcome.what}"
+    return outcome if isinstance(outcome, str) else ""
 
 
 def _when(rule: Rule, subject: Subject | ListedBackup) -> float:

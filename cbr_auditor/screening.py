@@ -5,7 +5,7 @@ and what it reads is watched: where that is nothing but the shape, its answer is
 reads more (a name, a time) is asked about each backup.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -57,15 +57,19 @@ class Open(msgspec.Struct, frozen=True, gc=False):
     """Rules that must be asked later in any case, as a bit mask."""
     needs: int = 0
     """What these need, as a bit mask."""
-
-
-NOTHING = Open((), ())
+    is_known: bool = False
+    """Whether there are answers alone, for which nobody needs the whole backup."""
 
 
 class Screening:
-    """Screens the backups of one target for the rules of one plan. `need_bits` are those of `Open.needs`."""
+    """Screens the backups of one target for the rules of one plan. `need_bits` are those of `Open.needs`.
 
-    def __init__(self, plan: Plan, now: datetime, listed_in: str, need_bits: dict[Needs, int]) -> None:
+    `takes_listed` tells of each rule whether its findings need no whole backup.
+    """
+
+    def __init__(
+        self, plan: Plan, now: datetime, listed_in: str, need_bits: dict[Needs, int], takes_listed: Sequence[bool]
+    ) -> None:
         self.plan = plan
         self.everything = Open(tuple((index, None, check) for index, check in plan.at_once), tuple(plan.later))
         """What is to be done about a backup that cannot be screened."""
@@ -73,6 +77,7 @@ class Screening:
         self._naive_now = now.astimezone(timezone.utc).replace(tzinfo=None)
         self._listed_in = listed_in
         self._need_bits = need_bits
+        self._takes_listed = takes_listed
         self._known: dict[Shape, Open | None] = {}
         self._is_long = False
 
@@ -111,11 +116,12 @@ class Screening:
                 later.append((index, candidate))
             elif worth:
                 rules |= 1 << index
-        left = Open(tuple(at_once), tuple(later), rules, needs)
+        known = not (rules or later) and all(check is None and self._takes_listed[index] for index, _, check in at_once)
+        left = Open(tuple(at_once), tuple(later), rules, needs, known)
         if self._is_long and not was_long:
             self._known.clear()
             shape += _more(row, self._naive_now)
-        self._known[shape] = None if left == NOTHING else left
+        self._known[shape] = left if at_once or later or rules else None
         return self._known[shape]
 
     def _watch(self, function: Callable[[Backup], Any], backup: Backup) -> tuple[bool, Any]:

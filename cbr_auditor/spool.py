@@ -31,6 +31,9 @@ WAIVED = 1_000_000
 Waiting = tuple[int, int, Backup]
 """The rules that must be asked again and what they need, as bit masks, and the backup."""
 
+PLAIN_WAITING = 40 * 2**20
+"""Bytes of backups that wait, in all targets, which are not compressed either: the servers' of a million backups."""
+
 _RUN = 5_000  # findings that are in memory at once, about 600 bytes each
 _PLAIN = 80 * 2**20  # bytes of findings that are not compressed, for /tmp has 512 MB in the function
 _BLOCK = 100  # records that are read back at once
@@ -39,16 +42,18 @@ _AT_ONCE = 500  # findings that a reader gets at once
 
 
 class _Blocks(Generic[T]):
-    """An append-only file of blocks, each a compressed list of records of one type."""
+    """An append-only file of blocks, each a list of records of one type; those behind `plain` bytes are compressed."""
 
-    def __init__(self, path: Path, kind: Any) -> None:
+    def __init__(self, path: Path, kind: Any, plain: int) -> None:
         self._path = path
+        self._plain = plain
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[list[T]] = msgspec.msgpack.Decoder(list[kind])
 
     def append(self, records: list[T], file: BinaryIO) -> None:
         for start in range(0, len(records), _BLOCK):
-            block = zlib.compress(self._encoder.encode(records[start : start + _BLOCK]), 1)
+            block = self._encoder.encode(records[start : start + _BLOCK])
+            block = zlib.compress(block, 1) if file.tell() >= self._plain else block
             file.write(len(block).to_bytes(4, "big"))
             file.write(block)
 
@@ -58,7 +63,9 @@ class _Blocks(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         with self.open("r") as file:
             while size := file.read(4):
-                yield from self._decoder.decode(zlib.decompress(file.read(int.from_bytes(size, "big"))))
+                is_plain = file.tell() - 4 < self._plain
+                block = file.read(int.from_bytes(size, "big"))
+                yield from self._decoder.decode(block if is_plain else zlib.decompress(block))
 
 
 class _Group(msgspec.Struct):
@@ -211,8 +218,8 @@ class FindingSpool:
 class BackupSpool:
     """Backups that wait for the end of the listing, each with the rules that wait for it."""
 
-    def __init__(self, path: Path) -> None:
-        self._blocks: _Blocks[Waiting] = _Blocks(path, Waiting)
+    def __init__(self, path: Path, plain: int = PLAIN_WAITING) -> None:
+        self._blocks: _Blocks[Waiting] = _Blocks(path, Waiting, plain)
         self._file: BinaryIO | None = None
         self._recent: list[Waiting] = []
 

@@ -165,7 +165,7 @@ class Asked:
 
 def screening(*checks: Callable[[Backup], Outcome]) -> Screening:
     plan = Plan({}, list(enumerate(checks)), [], {}, ())
-    return Screening(plan, NOW, PROJECT, {Needs.DISKS: 1, Needs.REASON: 2})
+    return Screening(plan, NOW, PROJECT, {Needs.DISKS: 1, Needs.REASON: 2}, [True] * len(checks))
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,17 @@ def screening(*checks: Callable[[Backup], Outcome]) -> Screening:
     [
         (lambda backup: None, None),
         (lambda backup: None if backup.status == "available" else "bad", None),
-        (lambda backup: "bad" if backup.auto_trigger else None, Open(((0, "bad", None),), ())),
-        (lambda backup: Unknown("more") if backup.encrypted else None, Open(((0, Unknown("more"), None),), ())),
-        (lambda backup: NoProblem("good"), Open(((0, NoProblem("good"), None),), ())),
+        (lambda backup: "bad" if backup.auto_trigger else None, Open(((0, "bad", None),), (), is_known=True)),
+        (
+            lambda backup: Unknown("more") if backup.encrypted else None,
+            Open(((0, Unknown("more"), None),), (), is_known=True),
+        ),
+        (lambda backup: NoProblem("good"), Open(((0, NoProblem("good"), None),), (), is_known=True)),
         (lambda backup: Needs.REASON if backup.reason is None else None, Open((), (), rules=1, needs=2)),
-        (lambda backup: "bad" if backup.times_agree and backup.hours_kept else None, Open(((0, "bad", None),), ())),
+        (
+            lambda backup: "bad" if backup.times_agree and backup.hours_kept else None,
+            Open(((0, "bad", None),), (), is_known=True),
+        ),
     ],
 )
 def test_a_rule_that_reads_the_shape_alone_is_asked_once(answer: Callable[[Backup], Outcome], left: Open) -> None:
@@ -210,7 +216,7 @@ def test_a_rule_that_looks_further_is_asked_about_every_backup(answer: Callable[
 def test_shapes_that_differ_are_asked_apart() -> None:
     rule = Asked(lambda backup: None if backup.status == "available" and backup.hours_kept != 5 else "bad")
     screen = screening(rule)
-    bad = Open(((0, "bad", None),), ())
+    bad = Open(((0, "bad", None),), (), is_known=True)
     short = row(expired_at=NAIVE - timedelta(hours=2), created_at=NAIVE - timedelta(hours=7))
     for _ in range(3):
         assert screen.open(row(status="error")) == bad
