@@ -47,11 +47,12 @@ class Intake:
     def take(self, rows: Sequence[ListedBackup | Backup]) -> None:
         """Judge a page of backups as far as each can be judged on its own. Most are neither built nor asked about."""
         everywhere = None if self._plans.has_overrides else self._screening(self._plans.everywhere)
+        if everywhere is not None:
+            everywhere.plan.taken += len(rows)
         follow = self._follow
         told: dict[int, tuple[Open, list[ListedBackup]]] = {}
         for row in rows:
-            screening = everywhere or self._screening(self._plans.for_subject(identify(row)))
-            screening.plan.taken += 1
+            screening = everywhere or self._screening_of(row)
             if not isinstance(row, ListedBackup):
                 self._take_whole(row, screening.everything, followed=False)
                 continue
@@ -74,6 +75,9 @@ class Intake:
         resource = self.resources.get(ident)
         if resource is None:
             resource = self.resources[ident] = self.new_resource(ident, row.resource_name, row.resource_type)
+        # Asked here, as nearly all have one: a call for each of a million backups is felt.
+        if resource.succession is not None:
+            return resource.succession.take(row, self._naive_now)
         return resource.follow(row, self._naive_now)
 
     def _take_whole(self, backup: Backup, left: Open | None, *, followed: bool) -> None:
@@ -83,6 +87,12 @@ class Intake:
             self._add(backup)
         if left is not None:
             self._ask(left, backup)
+
+    def _screening_of(self, row: ListedBackup | Backup) -> Screening:
+        """The screening for a backup that overrides may select."""
+        screening = self._screening(self._plans.for_subject(identify(row)))
+        screening.plan.taken += 1
+        return screening
 
     def _screening(self, plan: Plan) -> Screening:
         screening = self._screenings.get(id(plan))

@@ -43,7 +43,7 @@ _IN_SHAPE = frozenset(
         "reason",
     }
 )
-_IN_LONG_SHAPE = _IN_SHAPE | {"project_id", "image_type", "incremental", "hours_kept", "times_agree"}
+_IN_LONG_SHAPE = _IN_SHAPE | {"project_id", "image_type", "incremental", "days_old", "hours_kept", "times_agree"}
 
 
 class Open(msgspec.Struct, frozen=True, gc=False):
@@ -144,10 +144,10 @@ def _more(row: ListedBackup, now: datetime) -> tuple[Any, ...]:
     """What makes a shape a long one."""
     created, updated, expires = row.created_at, row.updated_at, row.expired_at
     if created is None:
-        return row.project_id, row.image_type, row.incremental, None, False
+        return row.project_id, row.image_type, row.incremental, None, None, False
     agree = created <= now and (updated is None or updated <= now) and (expires is None or expires >= created)
     kept = None if expires is None else hours(expires - created)
-    return row.project_id, row.image_type, row.incremental, kept, agree
+    return row.project_id, row.image_type, row.incremental, (now - created).days, kept, agree
 
 
 class _Watched(Backup):

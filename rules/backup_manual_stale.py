@@ -24,6 +24,9 @@ def check(backup: Backup, *, days: float = 90) -> str | Unknown | None:
     """
     if backup.auto_trigger is not False or backup.status != "available":
         return None
+    old = backup.days_old
+    if old is not None and old + 1 <= days:
+        return None
     if backup.created_at is None:
         return Unknown("created_at")
     age = (backup.listed_at - backup.created_at).total_seconds() / 86_400

@@ -136,6 +136,11 @@ class Backup(msgspec.Struct, gc=False, array_like=True):
         return None if self.expired_at is None else (self.expired_at - self.listed_at).days
 
     @property
+    def days_old(self) -> int | None:
+        """Whole days since it was created, rounded down; None where that is not known."""
+        return None if self.created_at is None else (self.listed_at - self.created_at).days
+
+    @property
     def hours_kept(self) -> int | None:
         """Whole hours from its creation to its expiry, rounded down; None where one of them is not known."""
         if self.expired_at is None or self.created_at is None:
