@@ -31,6 +31,9 @@ WAIVED = 1_000_000
 Waiting = tuple[int, int, Backup]
 """The rules that must be asked again and what they need, as bit masks, and the backup."""
 
+_Kept = tuple[bytes, int, Backup]
+"""The same: MessagePack has no integer of more than 64 bits, and there may be more rules."""
+
 PLAIN_WAITING = 40 * 2**20
 """Bytes of backups that wait, in all targets, which are not compressed either: the servers' of a million backups."""
 
@@ -219,13 +222,14 @@ class BackupSpool:
     """Backups that wait for the end of the listing, each with the rules that wait for it."""
 
     def __init__(self, path: Path, plain: int = PLAIN_WAITING) -> None:
-        self._blocks: _Blocks[Waiting] = _Blocks(path, Waiting, plain)
+        self._blocks: _Blocks[_Kept] = _Blocks(path, _Kept, plain)
         self._file: BinaryIO | None = None
-        self._recent: list[Waiting] = []
+        self._recent: list[_Kept] = []
 
     def add(self, waiting: Waiting) -> None:
         """Keep one backup for later."""
-        self._recent.append(waiting)
+        rules, needs, backup = waiting
+        self._recent.append((rules.to_bytes(rules.bit_length() // 8 + 1, "big"), needs, backup))
         if len(self._recent) >= _BLOCK:
             self._file = self._file or self._blocks.open("w")
             self._blocks.append(self._recent, self._file)
@@ -235,5 +239,5 @@ class BackupSpool:
         """Everything that was kept, in the order in which it came."""
         if self._file is not None:
             self._file.close()
-            yield from self._blocks
-        yield from self._recent
+        for rules, needs, backup in itertools.chain(self._blocks if self._file else (), self._recent):
+            yield int.from_bytes(rules, "big"), needs, backup

@@ -125,7 +125,7 @@ def test_a_disk_that_is_full_costs_no_finding_that_came_before(tmp_path: Path) -
 def test_backups_come_back_as_they_were(tmp_path: Path) -> None:
     spool = BackupSpool(tmp_path / "waiting")
     backups = [make_backup(id=str(number), unreadable=("expired_at",), name="\ufffd\u00fc") for number in range(1001)]
-    waiting = [(number, 1, backup) for number, backup in enumerate(backups)]
+    waiting = [(1 << number, 1, backup) for number, backup in enumerate(backups)]  # of more rules than an integer takes
     for each in waiting:
         spool.add(each)
     assert list(spool.drain()) == waiting
