@@ -122,7 +122,10 @@ class Recorder:
     def settle_listed(self, index: int, rows: list[ListedBackup], outcome: Outcome) -> None:
         """The same as `settle` for each of many backups that have one outcome; a crash is that backup's alone."""
         rule, tally = self.rules[index], self.tallies[index]
-        message = _message(outcome)
+        try:
+            message = _message(outcome)
+        except CRASHES:  # what is missing may be anything; `settle` fails again, for each backup
+            message = ""
         failed = message is outcome
         silences = failed and not self._said.keys().isdisjoint(rule.supersedes)
         plain = message and self.takes_listed[index] and rule.id not in self._waivable and not silences

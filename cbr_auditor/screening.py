@@ -5,8 +5,11 @@ and what it reads is watched: where that is nothing but the shape, its answer is
 reads more (a name, a time) is asked about each backup.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
+from functools import partial
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -111,7 +114,7 @@ class Screening:
             elif outcome is not None:
                 at_once.append((index, outcome, None))
         for index, candidate in self.plan.later:
-            holds, worth = (True, True) if candidate is None else self._watch(candidate, backup)
+            holds, worth = (True, True) if candidate is None else self._watch(partial(_is_worth, candidate), backup)
             if not holds:
                 later.append((index, candidate))
             elif worth:
@@ -129,15 +132,31 @@ class Screening:
         watched = _Watched(backup.id, backup.status, original=backup)
         for field in Backup.__struct_fields__:
             delattr(watched, field)  # so that whatever does not ask for attributes one by one fails
+        read: set[str] = object.__getattribute__(watched, "read")
+
+        def notice(frame: FrameType, event: str, arg: Any) -> Any:
+            frame.f_trace_lines = False
+            if event == "exception" and issubclass(arg[0], AttributeError):
+                read.add("something else")
+            return notice
+
+        before = sys.gettrace()
+        sys.settrace(notice)  # for a rule may catch what fails, and take that for an answer
         try:
             answer = function(watched)
         except CRASHES:  # it is asked again about the backup itself, and then its crash is counted
             return False, None
-        read: set[str] = object.__getattribute__(watched, "read")
+        finally:
+            sys.settrace(before)
         if not read <= _IN_LONG_SHAPE:
             return False, None
         self._is_long = self._is_long or not read <= _IN_SHAPE
         return True, answer
+
+
+def _is_worth(candidate: Callable[[Backup], bool], backup: Backup) -> bool:
+    """What `candidate` says, as yes or no: to tell may fail, too."""
+    return bool(candidate(backup))
 
 
 def _more(row: ListedBackup, now: datetime) -> tuple[Any, ...]:
@@ -162,6 +181,8 @@ class _Watched(Backup):
         return getattr(own("original"), name)
 
     def __eq__(self, other: object) -> bool:
+        own = super().__getattribute__
+        own("read").add("something else")
         raise TypeError("a rule that compares whole backups reads all of them")
 
     __hash__ = None  # type: ignore[assignment]  # as above

@@ -1,7 +1,9 @@
 """The short way of judging gives what the long way gives, whatever the list shows."""
 
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from cbr_auditor.plan import Plan
 from cbr_auditor.resource import Resource
 from cbr_auditor.rule import Needs, NoProblem, Outcome, Unknown
 from cbr_auditor.screening import Open, Screening
+from cbr_auditor.waiver import Waiver, Waivers
 from tests.fakes import NOW, PROJECT
 from tests.test_judge import Court
 
@@ -102,7 +105,7 @@ def lists(draw: st.DrawFn) -> list[ListedBackup]:
     return [draw(listed(number)) for number in range(draw(st.integers(0, 14)))]
 
 
-def judged(rows: list[ListedBackup] | list[Backup], **options: Any) -> tuple[Any, ...]:
+def judged(rows: Sequence[ListedBackup | Backup], **options: Any) -> tuple[Any, ...]:
     """What a judge of every rule finds, counts and remembers."""
     with tempfile.TemporaryDirectory() as folder:
         court = Court(Path(folder), **options)
@@ -130,6 +133,79 @@ def test_a_row_is_judged_as_the_whole_backup_is(
     assert judged(rows, **options) == judged([as_backup(row) for row in rows], **options)
 
 
+@st.composite
+def odd(draw: st.DrawFn, number: int) -> ListedBackup | Backup:
+    """A backup with a text or a time that is seldom seen, or one that was read with care as it cannot be read whole."""
+    backup = draw(listed(number))
+    for field in draw(st.sets(st.sampled_from(["name", "resource_name", "resource_type", "vault_id", "resource_id"]))):
+        setattr(
+            backup, field, draw(usually(getattr(backup, field), "", None, "=x", "a\nb", "\x07", "a,b", "a;-b", '"'))
+        )
+    if draw(usually(False, True)):
+        backup.created_at = NAIVE - timedelta(days=2)
+    if draw(usually(False, True)):
+        backup.expired_at = NAIVE + timedelta(microseconds=draw(st.integers(-1, 1)))
+    if draw(usually(True, False)):
+        return backup
+    whole = as_backup(backup)
+    whole.unreadable = tuple(sorted(draw(st.sets(st.sampled_from(["created_at", "expired_at", "extend_info"])))))
+    for field in {"created_at", "expired_at"} & set(whole.unreadable):
+        setattr(whole, field, None)
+    return whole
+
+
+@st.composite
+def odd_lists(draw: st.DrawFn) -> list[ListedBackup | Backup]:
+    rows = [draw(odd(number)) for number in range(draw(st.integers(0, 14)))]
+    return draw(st.sampled_from([rows, rows[::-1], sorted(rows, key=lambda row: row.resource_id or "")]))
+
+
+def accepted() -> Waivers:
+    ends = (NOW + timedelta(days=30)).date()
+    rules = ("backup-unencrypted", "backup-error", "backup-not-automatic", "resource-no-good-backup")
+    return Waivers([Waiver(rule, ("erp-db", "b0?", "r2"), "agreed", "me", ends) for rule in rules], NOW)
+
+
+@settings(max_examples=60)
+@given(odd_lists(), st.booleans(), st.booleans(), st.sampled_from(["newest", "all", "none"]))
+def test_a_row_is_judged_as_the_whole_backup_is_among_odd_ones_and_under_waivers(
+    rows: list[ListedBackup | Backup], asks_replication: bool, asks_shared: bool, server_disks: str
+) -> None:
+    options = {"asks_replication": asks_replication, "asks_shared": asks_shared, "server_disks": server_disks}
+    whole = [msgspec.structs.replace(as_backup(row)) for row in rows]
+    by_row, by_whole = accepted(), accepted()
+    assert judged(rows, waivers=by_row, **options) == judged(whole, waivers=by_whole, **options)
+    assert [waiver.matched for waiver in by_row.all] == [waiver.matched for waiver in by_whole.all]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param([{"id": "b2"}, {"id": "b1"}, {"id": "b0"}], id="made at one moment"),
+        pytest.param([{"id": "b0"}, {"id": "b1"}, {"id": "b2"}], id="made at one moment, by their ids"),
+        pytest.param(
+            [{"expired_at": None}, {"id": "b2", "created_at": NAIVE - HOUR}], id="kept for ever, and one that is not"
+        ),
+        pytest.param(
+            [{"resource_type": None}, {"id": "b2", "created_at": NAIVE - HOUR}], id="the second one tells the type"
+        ),
+        pytest.param(
+            [{"vault_id": "v2"}, {"id": "b2", "created_at": NAIVE - HOUR}], id="in vaults that are not in order"
+        ),
+        pytest.param(
+            [{}, {"id": "b2", "created_at": NAIVE - HOUR, "status": "error"}], id="a failure is newer than all others"
+        ),
+        pytest.param(
+            [{}, {"id": "b2", "created_at": NAIVE - HOUR, "status": "error", "resource_name": "a"}, {"id": "b3"}],
+            id="a failure knows another name",
+        ),
+    ],
+)
+def test_rare_neighbours_are_remembered_as_whole_backups_are(changes: list[dict[str, Any]]) -> None:
+    rows = [row(**each) for each in changes]
+    assert judged(rows) == judged([as_backup(row) for row in rows])
+
+
 @given(lists())
 def test_a_row_is_judged_as_the_whole_backup_is_under_overrides(rows: list[ListedBackup]) -> None:
     overrides = [
@@ -149,6 +225,20 @@ def test_ordinary_backups_are_remembered_without_being_built() -> None:
     assert (resource.good, resource.newest_available) == (9, "b8")
     assert resource.previous_good is not None
     assert resource.previous_good.backup_id == "b7"
+
+
+def swallows(backup: Backup) -> Outcome:
+    """Reads all of the backup, and takes a failure for an answer."""
+    try:
+        return str(msgspec.structs.asdict(backup)["name"])
+    except AttributeError:
+        return None
+
+
+def compares(backup: Backup) -> Outcome:
+    with suppress(TypeError):
+        return "the one" if backup == as_backup(row()) else None
+    return None
 
 
 class Asked:
@@ -205,12 +295,113 @@ def test_a_rule_that_reads_the_shape_alone_is_asked_once(answer: Callable[[Backu
         lambda backup: None if msgspec.structs.replace(backup, name="") else "another",
         lambda backup: 1 / 0,
         lambda backup: backup.no_such_thing,
+        swallows,
+        compares,
     ],
 )
 def test_a_rule_that_looks_further_is_asked_about_every_backup(answer: Callable[[Backup], Outcome]) -> None:
     screen = screening(answer)
     for ident in ("b1", "b2", "b3"):
         assert screen.open(row(id=ident, name=ident)) == Open(((0, None, answer),), ())
+
+
+@pytest.mark.parametrize(
+    ("attribute", "changes"),
+    [
+        ("status", {"status": "error"}),
+        ("is_server", {"resource_type": SERVER}),
+        ("auto_trigger", {"extend_info": ExtendInfo(auto_trigger=False, encrypted=True)}),
+        ("encrypted", {"extend_info": ExtendInfo(auto_trigger=True, encrypted=False)}),
+        ("supported_restore_mode", {"extend_info": ExtendInfo(supported_restore_mode="na")}),
+        ("contain_system_disk", {"extend_info": ExtendInfo(contain_system_disk=False)}),
+        ("days_left", {"expired_at": NAIVE + timedelta(days=30)}),
+        ("project_id", {"project_id": "another"}),
+        ("image_type", {"image_type": "replication"}),
+        ("incremental", {"incremental": True}),
+        ("incremental", {"extend_info": ExtendInfo(auto_trigger=True, encrypted=True, incremental=True)}),
+        ("days_old", {"created_at": NAIVE - timedelta(days=1, hours=7)}),
+        ("days_old", {"created_at": None}),
+        ("hours_kept", {"expired_at": NAIVE + timedelta(days=31, hours=1)}),
+        ("times_agree", {"updated_at": NAIVE + timedelta(seconds=1)}),
+    ],
+)
+def test_whatever_belongs_to_the_shape_tells_two_shapes_apart(attribute: str, changes: dict[str, Any]) -> None:
+    rule = Asked(lambda backup: f"it is {getattr(backup, attribute)}")
+    screen = screening(rule)
+    for each in [row(), row(**changes)] * 2:
+        left = screen.open(each)
+        assert left is not None
+        assert [answer for _, answer, _ in left.at_once] == [f"it is {getattr(whole(each), attribute)}"]
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        row(created_at=NAIVE),
+        row(updated_at=NAIVE),
+        row(expired_at=NAIVE - timedelta(hours=7)),  # at once
+    ],
+)
+def test_times_that_agree_just_so_are_of_another_shape_than_those_that_do_not(good: ListedBackup) -> None:
+    bad = msgspec.structs.replace(good, updated_at=NAIVE + HOUR)
+    screen = screening(lambda backup: None if backup.times_agree else "bad")
+    for _ in range(2):
+        assert screen.open(good) is None
+        assert screen.open(bad) == Open(((0, "bad", None),), (), is_known=True)
+
+
+def whole(listed: ListedBackup) -> Backup:
+    return msgspec.structs.replace(as_backup(listed), listed_at=NOW, listed_in=PROJECT)
+
+
+def test_a_shape_stays_long_once_a_rule_has_read_more_of_it() -> None:
+    screen = screening(lambda backup: f"{backup.project_id} {backup.status}", lambda backup: backup.status)
+    assert screen.open(row(project_id="another")) != screen.open(row())
+
+
+def test_a_rule_knows_in_which_list_the_backup_stood() -> None:
+    screen = screening(lambda backup: None if backup.project_id == backup.listed_in else "another's")
+    assert screen.open(row()) is None
+
+
+def test_what_is_no_outcome_is_no_pass() -> None:
+    screen = screening(lambda backup: "")
+    assert screen.open(row()) == Open(((0, "", None),), (), is_known=True)
+
+
+def judging(candidate: Callable[[Backup], bool] | None) -> Screening:
+    return Screening(Plan({}, [], [(0, candidate)], {}, ()), NOW, PROJECT, {}, [True])
+
+
+class Undecided:
+    """What is neither yes nor no, as an array of several numbers."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("neither")
+
+
+def test_a_rule_without_a_candidate_waits_for_the_siblings_of_every_backup() -> None:
+    assert judging(None).open(row()) == Open((), (), rules=1)
+
+
+def test_a_candidate_that_says_neither_yes_nor_no_is_asked_about_every_backup() -> None:
+    def candidate(backup: Backup) -> Any:  # as the shape demands
+        return Undecided()
+
+    assert judging(candidate).open(row()) == Open((), ((0, candidate),))
+
+
+def test_whoever_traces_the_program_does_so_afterwards_too() -> None:
+    def trace(*_: object) -> None:
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        screening(lambda backup: None if backup.status else "bad").open(row())
+        assert sys.gettrace() is trace
+    finally:
+        sys.settrace(before)
 
 
 def test_shapes_that_differ_are_asked_apart() -> None:
