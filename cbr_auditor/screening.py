@@ -20,7 +20,8 @@ from cbr_auditor.plan import Plan
 from cbr_auditor.recorder import CRASHES
 from cbr_auditor.rule import Needs, Outcome
 
-_MOST = 4_096  # shapes that are remembered, about 2 MB; a tenant has dozens, or some hundreds
+_MOST = 4_096  # shapes that are remembered; a tenant has dozens, or some hundreds
+_LONGEST = 1_000  # characters of one: so they are some megabytes at most, however long the texts in the list are
 
 Shape = tuple[Any, ...]
 """`status`, `resource_type`, `extend_info`, `days_left`; and what `_more` adds, once a rule has read some of it."""
@@ -94,7 +95,8 @@ class Screening:
         try:
             return self._known[shape]
         except KeyError:
-            return self._learn(row, shape) if len(self._known) < _MOST else self.everything
+            may_learn = len(self._known) < _MOST and len(str(shape)) < _LONGEST
+            return self._learn(row, shape) if may_learn else self.everything
 
     def _learn(self, row: ListedBackup, shape: Shape) -> Open | None:
         """Ask every rule about the shape of this backup, which is the first of its shape."""

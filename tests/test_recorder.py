@@ -11,9 +11,10 @@ from cbr_auditor.catalogue import load_rules
 from cbr_auditor.cbr.reading import as_backup
 from cbr_auditor.cbr.records import ListedBackup
 from cbr_auditor.files import write_findings
-from cbr_auditor.recorder import Recorder
-from cbr_auditor.rule import Unknown
+from cbr_auditor.recorder import CRASHES, Recorder
+from cbr_auditor.rule import NoProblem, Unknown
 from cbr_auditor.spool import FindingSpool
+from cbr_auditor.waiver import Waiver, Waivers
 from tests.fakes import NOW, PROJECT, make_backup
 
 OURS = Path(__file__).parent.parent / "rules"
@@ -60,6 +61,7 @@ def test_the_files_are_the_same_whether_findings_are_kept_as_rows_or_whole(
     assert files_of(folder, found, run, rows=True) == files_of(folder / "whole", found, run, rows=False)
 
 
+REST: dict[str, Any] = {"resource_id": "r", "resource_name": "web-01", "resource_type": "OS::Cinder::Volume", "vault_id": "v"}
 LISTED_TIMES = st.none() | st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30))  # noqa: DTZ001
 
 
@@ -102,6 +104,49 @@ def test_a_backup_is_kept_as_listed_as_it_is_when_it_was_built(
         write_findings(spool, folder / "f.csv", folder / "f.json")
         files.append(((folder / "f.csv").read_bytes(), (folder / "f.json").read_bytes()))
     assert files[0] == files[1]
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    ["it failed", "it failed, twice", "=it\nfailed", Unknown("status"), NoProblem("good"), 5, "", Unknown(what=None)],  # type: ignore[arg-type]
+)
+@pytest.mark.parametrize("waived", [False, True])
+@pytest.mark.parametrize("supersedes", [(), ("backup-overdue",), ("task-failed",)])
+@pytest.mark.parametrize("since", [None, "created_at", "listed_at"])
+def test_many_are_settled_together_as_each_is_alone(
+    tmp_path: Path, outcome: Any, waived: bool, supersedes: tuple[str, ...], since: str | None
+) -> None:
+    rule = msgspec.structs.replace(RULES[0], id="backup-x", supersedes=supersedes, since=since)
+    overdue = next(rule for rule in RULES if rule.id == "backup-overdue")
+    rows = [
+        ListedBackup(
+            id=f"b{number}",
+            status="error",
+            name=name,
+            created_at=NOW.replace(tzinfo=None, hour=number),
+            **REST,
+        )
+        for number, name in enumerate(["web", None, "=1", "a,b", "web"])
+    ]
+    results = []
+    for together in (False, True):
+        spool = FindingSpool(tmp_path)
+        waivers = Waivers([Waiver("backup-x", ("web-01",), "agreed", "me", NOW.date())], NOW) if waived else None
+        recorder = Recorder([rule, overdue], project_id=PROJECT, region=None, findings=spool, waivers=waivers)
+        if together:
+            recorder.settle_listed(0, rows, outcome)
+        else:
+            for row in rows:
+                try:
+                    recorder.settle(0, row, outcome)
+                except CRASHES as problem:
+                    recorder.crashed(0, as_backup(row), problem)
+        said = [recorder.said_already(1, row.id) for row in rows]
+        write_findings(spool, tmp_path / "f.csv", tmp_path / "f.json")
+        results.append((recorder.tallies, said, (tmp_path / "f.csv").read_bytes(), (tmp_path / "f.json").read_bytes()))
+    assert results[0] == results[1]
+    found = isinstance(outcome, str) and outcome != ""
+    assert results[0][1] == [found and supersedes == ("backup-overdue",)] * 5
 
 
 @pytest.mark.parametrize("changes", [{"since": "listed_at"}, {"soonest": "protected_at"}, {"since": "resource_size"}])

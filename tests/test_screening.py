@@ -424,3 +424,25 @@ def test_no_more_shapes_are_remembered_than_fit() -> None:
     assert left == screen.everything
     assert rule.times == 4_096
     assert screen.open(row(status="status-7")) is None
+
+
+def test_a_shape_of_long_texts_is_not_remembered() -> None:
+    rule = Asked(lambda backup: None)
+    screen = screening(rule)
+    assert screen.open(row(status="x" * 2_000)) == screen.everything
+    assert rule.times == 0
+
+
+def test_each_backup_is_counted_once_under_overrides_too(tmp_path: Path) -> None:
+    override = {"resource": "erp-db", "rules": {"backup-expiring": {"within_days": 40}}}
+    court = Court(tmp_path, "backup-error", "backup-expiring", overrides=[override])
+    court.judge.take([row(id="b1"), row(id="b2", resource_name="web", resource_id="r2"), row(id="b3")])
+    court.judge.finish(lambda ident: Backup(ident, "available"), dict, unseen=lambda resource_id: None)
+    assert court.tally("backup-error").checked == 3
+
+
+@pytest.mark.parametrize(("project", "shared"), [(PROJECT, 0), (None, 0), ("another", 1)])
+def test_only_what_names_another_project_is_shared(tmp_path: Path, project: str | None, shared: int) -> None:
+    court = Court(tmp_path, "backup-error", asks_shared=True)
+    court.judge.take([row(project_id=project)])
+    assert court.judge.resources["r1"].shared == shared
