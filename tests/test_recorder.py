@@ -61,7 +61,12 @@ def test_the_files_are_the_same_whether_findings_are_kept_as_rows_or_whole(
     assert files_of(folder, found, run, rows=True) == files_of(folder / "whole", found, run, rows=False)
 
 
-REST: dict[str, Any] = {"resource_id": "r", "resource_name": "web-01", "resource_type": "OS::Cinder::Volume", "vault_id": "v"}
+REST: dict[str, Any] = {
+    "resource_id": "r",
+    "resource_name": "web-01",
+    "resource_type": "OS::Cinder::Volume",
+    "vault_id": "v",
+}
 LISTED_TIMES = st.none() | st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30))  # noqa: DTZ001
 
 
