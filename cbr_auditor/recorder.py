@@ -126,7 +126,7 @@ class Recorder:
             message = _message(outcome)
         except CRASHES:  # what is missing may be anything; `settle` fails again, for each backup
             message = ""
-        failed = message is outcome
+        failed = isinstance(outcome, str)
         silences = failed and not self._said.keys().isdisjoint(rule.supersedes)
         plain = message and self.takes_listed[index] and rule.id not in self._waivable and not silences
         series = self._series_of(index, failed=failed, message=message) if plain else None

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import BinaryIO
 
 import msgspec
 
@@ -16,8 +16,6 @@ from cbr_auditor.cbr.records import Backup
 from cbr_auditor.finding import Finding
 from cbr_auditor.row import Record, Series, finding_of, screened
 from cbr_auditor.rule import Severity
-
-T = TypeVar("T")
 
 Order = tuple[int, bool, float, str, str]
 """Rule (worst first), outcome (failures first), time, project, subject: the order of report.json and findings.csv."""
@@ -42,33 +40,6 @@ _PLAIN = 80 * 2**20  # bytes of findings that are not compressed, for /tmp has 5
 _BLOCK = 100  # records that are read back at once
 _AHEAD = 8  # blocks that are read at least, before what was read is sorted
 _AT_ONCE = 500  # findings that a reader gets at once
-
-
-class _Blocks(Generic[T]):
-    """An append-only file of blocks, each a list of records of one type; those behind `plain` bytes are compressed."""
-
-    def __init__(self, path: Path, kind: Any, plain: int) -> None:
-        self._path = path
-        self._plain = plain
-        self._encoder = msgspec.msgpack.Encoder()
-        self._decoder: msgspec.msgpack.Decoder[list[T]] = msgspec.msgpack.Decoder(list[kind])
-
-    def append(self, records: list[T], file: BinaryIO) -> None:
-        for start in range(0, len(records), _BLOCK):
-            block = self._encoder.encode(records[start : start + _BLOCK])
-            block = zlib.compress(block, 1) if file.tell() >= self._plain else block
-            file.write(len(block).to_bytes(4, "big"))
-            file.write(block)
-
-    def open(self, mode: str) -> BinaryIO:
-        return self._path.open(mode + "b")  # type: ignore[return-value]  # a mode with b gives a binary file
-
-    def __iter__(self) -> Iterator[T]:
-        with self.open("r") as file:
-            while size := file.read(4):
-                is_plain = file.tell() - 4 < self._plain
-                block = file.read(int.from_bytes(size, "big"))
-                yield from self._decoder.decode(block if is_plain else zlib.decompress(block))
 
 
 class _Group(msgspec.Struct):
@@ -179,9 +150,7 @@ class FindingSpool:
         for start in range(0, len(records), _BLOCK):
             rest = records[start + _BLOCK : start + _BLOCK + 1]
             block = self._encode((records[start : start + _BLOCK], rest[0][:4] if rest else None))
-            block = zlib.compress(block, 1) if file.tell() >= _PLAIN else block
-            file.write(len(block).to_bytes(4, "big"))
-            file.write(block)
+            _write_block(file, block, _PLAIN)
         return records[0][:4], began
 
     def _sorted(self, records: list[Record]) -> list[Record]:
@@ -209,8 +178,7 @@ class FindingSpool:
         """Read the block that comes first, off the heap of runs."""
         _, offset = runs[0]
         file.seek(offset)
-        block = file.read(int.from_bytes(file.read(4), "big"))
-        records, behind = self._decode(zlib.decompress(block) if offset >= _PLAIN else block)
+        records, behind = self._decode(_read_block(file, _PLAIN))
         if behind is None:
             heapq.heappop(runs)
         else:
@@ -219,25 +187,51 @@ class FindingSpool:
 
 
 class BackupSpool:
-    """Backups that wait for the end of the listing, each with the rules that wait for it."""
+    """Backups that wait for the end of the listing, each with the rules that wait for it.
+
+    What lies behind `plain` bytes is compressed.
+    """
 
     def __init__(self, path: Path, plain: int = PLAIN_WAITING) -> None:
-        self._blocks: _Blocks[_Kept] = _Blocks(path, _Kept, plain)
+        self._path = path
+        self._plain = plain
         self._file: BinaryIO | None = None
         self._recent: list[_Kept] = []
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(list[_Kept]).decode
 
     def add(self, waiting: Waiting) -> None:
         """Keep one backup for later."""
         rules, needs, backup = waiting
         self._recent.append((rules.to_bytes(rules.bit_length() // 8 + 1, "big"), needs, backup))
         if len(self._recent) >= _BLOCK:
-            self._file = self._file or self._blocks.open("w")
-            self._blocks.append(self._recent, self._file)
+            self._file = self._file or self._path.open("wb")
+            _write_block(self._file, self._encode(self._recent), self._plain)
             self._recent.clear()
 
     def drain(self) -> Iterator[Waiting]:
         """Everything that was kept, in the order in which it came."""
-        if self._file is not None:
-            self._file.close()
-        for rules, needs, backup in itertools.chain(self._blocks if self._file else (), self._recent):
+        for rules, needs, backup in itertools.chain(self._on_disk(), self._recent):
             yield int.from_bytes(rules, "big"), needs, backup
+
+    def _on_disk(self) -> Iterator[_Kept]:
+        if self._file is None:
+            return
+        self._file.close()
+        with self._path.open("rb") as file:
+            while block := _read_block(file, self._plain):
+                yield from self._decode(block)
+
+
+def _write_block(file: BinaryIO, block: bytes, plain: int) -> None:
+    """Append a block with its length; one that begins behind `plain` bytes is compressed."""
+    block = zlib.compress(block, 1) if file.tell() >= plain else block
+    file.write(len(block).to_bytes(4, "big"))
+    file.write(block)
+
+
+def _read_block(file: BinaryIO, plain: int) -> bytes:
+    """The block that begins here; empty at the end of the file."""
+    is_plain = file.tell() < plain
+    block = file.read(int.from_bytes(file.read(4), "big"))
+    return block if is_plain or not block else zlib.decompress(block)
