@@ -385,12 +385,26 @@ def test_requests_at_the_same_time_never_share_a_connection(clock: FakeClock) ->
     assert len(connections) == 4
 
 
+class EmptyList(BaseHTTPRequestHandler):
+    """A project without a backup."""
+
+    def do_GET(self) -> None:
+        body = b'{"backups":[],"count":0}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  # the base class's name
+        pass
+
+
 @contextmanager
 def counting(together: threading.Barrier | None = None) -> Iterator[tuple[str, list[Any]]]:
     """A server that keeps connections open and lists them; it answers once so many requests have come `together`."""
     connections = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(EmptyList):
         protocol_version = "HTTP/1.1"
 
         def setup(self) -> None:
@@ -400,14 +414,7 @@ def counting(together: threading.Barrier | None = None) -> Iterator[tuple[str, l
         def do_GET(self) -> None:
             if together is not None:
                 together.wait(5)
-            body = b'{"backups":[],"count":0}'
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  # the base class's name
-            pass
+            super().do_GET()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -427,18 +434,7 @@ def tls_server(tmp_path: Any) -> Iterator[tuple[str, str]]:
     file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = b'{"backups":[],"count":0}'
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  # the base class's name
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), EmptyList)
     server.handle_error = lambda *arguments: None  # type: ignore[method-assign]  # a refused handshake is wanted here
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

@@ -4,9 +4,11 @@ from typing import Any
 import pytest
 
 from cbr_auditor.cbr.policies import Policy
+from cbr_auditor.cbr.query import RESOURCE_TYPES
 from cbr_auditor.cbr.records import ReplicationRecord
 from cbr_auditor.rule import NoProblem, Resource, Unknown
 from tests.fakes import NOW, make_backup
+from tests.rules.conftest import load
 from tests.rules.inventory import ABSENT, ask, make_policy, make_resource, make_vault
 
 RULE = "resource-not-replicated"
@@ -121,3 +123,8 @@ def test_only_types_that_can_be_copied_are_judged() -> None:
     disk.type = "OS::Cinder::Volume"
     assert ask(RULE, disk) is None
     assert ask(RULE, disk, types=["OS::Cinder::Volume"]) == NONE_BOUND
+
+
+def test_its_types_are_those_that_a_protected_resource_may_have() -> None:
+    (types,) = [option for option in load(RULE).options if option.name == "types"]
+    assert set(types.choices) == RESOURCE_TYPES
