@@ -1,6 +1,8 @@
 """Takes one target's backups while they stream by: counts each in with its resource, and asks the rules about it."""
 
+import itertools
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
@@ -32,7 +34,9 @@ class Intake:
         waiting: BackupSpool,
         asks_replication: bool,
         asks_shared: bool,
+        newest_disks_only: bool,
     ) -> None:
+        """`newest_disks_only` says that a server's newest available backup stands for the older ones."""
         self.resources: dict[str, Resource] = {}
         """What is remembered of each resource, by its id; `settle` each before it is read."""
         self._recorder = recorder
@@ -42,54 +46,107 @@ class Intake:
         self._waiting = waiting
         self._asks_replication = asks_replication
         self._asks_shared = asks_shared
+        self._newest_disks_only = newest_disks_only
+        self._newest: dict[str, tuple[ListedBackup, Open]] = {}
+        """Of each server the newest available backup, where all that is left is to look at its disks."""
+        self._stood_for: Counter[int] = Counter()
+        """How many older ones there are, by the rules that waited for their disks."""
+        self._superseded = recorder.superseded_rules
         self._screenings: dict[int, Screening] = {}
 
     def take(self, rows: Sequence[ListedBackup | Backup]) -> None:
         """Judge a page of backups as far as each can be judged on its own. Most are neither built nor asked about."""
-        everywhere = None if self._plans.has_overrides else self._screening(self._plans.everywhere)
-        if everywhere is not None:
-            everywhere.plan.taken += len(rows)
-        follow = self._follow
-        told: dict[int, tuple[Open, list[ListedBackup]]] = {}
-        for row in rows:
-            screening = everywhere or self._screening_of(row)
-            if not isinstance(row, ListedBackup):
-                self._take_whole(row, screening.everything, followed=False)
+        for kind, alike in itertools.groupby(rows, type):
+            if kind is not Backup:
+                self._take_listed(list(alike))
                 continue
-            left = screening.open(row)
-            if not follow(row):
-                self._take_whole(as_backup(row), left, followed=False)
-            elif left is not None and left.is_known:
+            for backup in alike:
+                everything = self._screening_of(backup).everything
+                self._ask(everything, self._added(backup))
+
+    def finish(self) -> int:
+        """To be called once the last backup came: only now is it known which backups of servers are the newest.
+
+        Gives for how many older ones these stand.
+        """
+        for row, left in self._newest.values():
+            self._ask(left, self._whole(row))
+        self._newest.clear()
+        for rules, count in self._stood_for.items():
+            self._recorder.not_examined(rules, count)
+        return self._stood_for.total()
+
+    def _take_listed(self, rows: list[ListedBackup]) -> None:
+        told: dict[int, tuple[Open, list[ListedBackup]]] = {}
+        for row, left, whole in zip(rows, self._opened(rows), self._counted_in(rows), strict=True):
+            if left is None:
+                continue
+            if whole is not None:
+                self._ask(left, whole)
+            elif left.is_known:
                 told.setdefault(id(left), (left, []))[1].append(row)
-            elif left is not None:
-                self._take_whole(as_backup(row), left, followed=True)
+            elif left.waits_for_disks and self._newest_stands(left):
+                self._stand_for_older(row, left)
+            else:
+                self._ask(left, self._whole(row))
         for left, alike in told.values():
             for index, known, _ in left.at_once:
                 self._recorder.settle_listed(index, alike, known)
 
-    def _follow(self, row: ListedBackup) -> bool:
-        """Take an ordinary backup into account with its resource; False where it has to be added as a whole."""
+    def _opened(self, rows: list[ListedBackup]) -> list[Open | None]:
+        """What is left to do about each."""
+        if self._plans.has_overrides:
+            return [self._screening_of(row).open((row,))[0] for row in rows]
+        screening = self._screening(self._plans.everywhere)
+        screening.plan.taken += len(rows)
+        return screening.open(rows)
+
+    def _counted_in(self, rows: list[ListedBackup]) -> list[Backup | None]:
+        """Count each in with its resource; of each that is no ordinary one, the whole backup, which that took."""
+        if self._asks_shared:
+            return [self._added(row) for row in rows]
+        resources, now = self.resources, self._naive_now
+        wholes = []
+        for row in rows:
+            resource = resources.get(row.resource_id)  # type: ignore[arg-type]  # there is none called None
+            # Asked here, as nearly all have one: a call for each of a million backups is felt.
+            if resource is not None and resource.succession is not None:
+                followed = resource.succession.take(row, now)
+            else:
+                followed = self._begin(row)
+            wholes.append(None if followed else self._added(row))
+        return wholes
+
+    def _begin(self, row: ListedBackup) -> bool:
+        """Let an ordinary backup begin a succession of its resource; False where it has to be added as a whole."""
         ident = row.resource_id
-        if not ident or self._asks_shared:
+        if not ident:
             return False
         resource = self.resources.get(ident)
         if resource is None:
             resource = self.resources[ident] = self.new_resource(ident, row.resource_name, row.resource_type)
-        # Asked here, as nearly all have one: a call for each of a million backups is felt.
-        if resource.succession is not None:
-            return resource.succession.take(row, self._naive_now)
         return resource.follow(row, self._naive_now)
 
-    def _take_whole(self, backup: Backup, left: Open | None, *, followed: bool) -> None:
+    def _newest_stands(self, left: Open) -> bool:
+        """Whether of these backups of a server only the newest one's disks are looked at, whatever else is found."""
+        return self._newest_disks_only and not left.rules & self._superseded
+
+    def _stand_for_older(self, row: ListedBackup, left: Open) -> None:
+        """Remember the newest available backup of a server: the disks of the one before need not be looked at."""
+        assert row.resource_id is not None
+        before = self._newest.get(row.resource_id)
+        self._newest[row.resource_id] = row, left
+        if before is not None:
+            self._stood_for[before[1].rules] += 1
+
+    def _whole(self, row: ListedBackup | Backup) -> Backup:
+        backup = as_backup(row)
         backup.listed_at = self._now
         backup.listed_in = self._recorder.project_id
-        if not followed:
-            self._add(backup)
-        if left is not None:
-            self._ask(left, backup)
+        return backup
 
     def _screening_of(self, row: ListedBackup | Backup) -> Screening:
-        """The screening for a backup that overrides may select."""
+        """The screening for one more backup, which overrides may select."""
         screening = self._screening(self._plans.for_subject(identify(row)))
         screening.plan.taken += 1
         return screening
@@ -102,17 +159,19 @@ class Intake:
             self._screenings[id(plan)] = screening
         return screening
 
-    def _add(self, backup: Backup) -> None:
-        """Take a backup into account with its resource."""
+    def _added(self, row: ListedBackup | Backup) -> Backup:
+        """The whole backup, counted in with its resource."""
+        backup = self._whole(row)
         ident = backup.resource_id
         if not ident:
-            return
+            return backup
         resource = self.resources.get(ident)
         if resource is None:
             resource = self.resources[ident] = self.new_resource(ident, backup.resource_name, backup.resource_type)
         resource.add(backup)
         if self._asks_shared and backup.project_id not in {None, self._recorder.project_id}:
             resource.shared += 1
+        return backup
 
     def new_resource(self, ident: str, name: str | None, kind: str | None) -> Resource:
         """A resource of which nothing is remembered yet."""

@@ -52,6 +52,7 @@ class Judge:
             waiting=waiting,
             asks_replication=asks_replication,
             asks_shared=asks_shared,
+            newest_disks_only=server_disks == "newest",
         )
         self.resources = self._intake.resources
         self.not_examined = 0
@@ -97,6 +98,7 @@ class Judge:
 
         `unseen` says, by a resource's id, which of its backups may exist without having been seen; None where all were.
         """
+        self.not_examined += self._intake.finish()
         for resource in self.resources.values():
             resource.settle()
         details = Details(fetch, in_flight)

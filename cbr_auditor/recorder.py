@@ -159,6 +159,17 @@ class Recorder:
             tally.superseded += 1
         return True
 
+    @property
+    def superseded_rules(self) -> int:
+        """The rules that others supersede, as a bit mask."""
+        return sum(1 << index for index, rule in enumerate(self.rules) if rule.id in self._said)
+
+    def not_examined(self, rules: int, count: int) -> None:
+        """Tell of so many server backups that these rules, a bit mask, did not judge: a newer one stands for them."""
+        for index, tally in enumerate(self.tallies):
+            if rules >> index & 1:
+                tally.checked -= count
+
     def keep(self, index: int, subject: Subject | ListedBackup, outcome: str, message: str) -> bool:
         """Count and spool one finding; gives whether a waiver accepts it."""
         rule, tally = self.rules[index], self.tallies[index]

@@ -6,7 +6,7 @@ reads more (a name, a time) is asked about each backup.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from types import FrameType
@@ -63,6 +63,8 @@ class Open(msgspec.Struct, frozen=True, gc=False):
     """What these need, as a bit mask."""
     is_known: bool = False
     """Whether there are answers alone, for which nobody needs the whole backup."""
+    waits_for_disks: bool = False
+    """Whether all that is left is to ask rules again once the disks are known."""
 
 
 class Screening:
@@ -85,18 +87,26 @@ class Screening:
         self._known: dict[Shape, Open | None] = {}
         self._is_long = False
 
-    def open(self, row: ListedBackup) -> Open | None:
-        """What is left to do about a backup; None where every rule passes it."""
-        now, expires = self._naive_now, row.expired_at
-        left = None if expires is None else (expires - now).days
-        shape: Shape = (row.status, row.resource_type, row.extend_info, left)
-        if self._is_long:
-            shape += _more(row, now)
-        try:
-            return self._known[shape]
-        except KeyError:
-            may_learn = len(self._known) < _MOST and len(str(shape)) < _LONGEST
-            return self._learn(row, shape) if may_learn else self.everything
+    def open(self, rows: Iterable[ListedBackup]) -> list[Open | None]:
+        """What is left to do about each of these backups; None where every rule passes it."""
+        now, known = self._naive_now, self._known
+        left = []
+        for row in rows:
+            expires = row.expired_at
+            shape: Shape = (
+                row.status,
+                row.resource_type,
+                row.extend_info,
+                None if expires is None else (expires - now).days,
+            )
+            if self._is_long:
+                shape += _more(row, now)
+            try:
+                left.append(known[shape])
+            except KeyError:
+                may_learn = len(known) < _MOST and len(str(shape)) < _LONGEST
+                left.append(self._learn(row, shape) if may_learn else self.everything)
+        return left
 
     def _learn(self, row: ListedBackup, shape: Shape) -> Open | None:
         """Ask every rule about the shape of this backup, which is the first of its shape."""
@@ -105,7 +115,7 @@ class Screening:
         was_long = self._is_long
         at_once: list[tuple[int, Outcome, Check | None]] = []
         later = []
-        rules = needs = 0
+        rules = needs = among_siblings = 0
         for index, check in self.plan.at_once:
             holds, outcome = self._watch(check, backup)
             if not holds:
@@ -120,9 +130,11 @@ class Screening:
             if not holds:
                 later.append((index, candidate))
             elif worth:
-                rules |= 1 << index
+                among_siblings |= 1 << index
+        waits_for_disks = needs == self._need_bits.get(Needs.DISKS) and not (at_once or later or among_siblings)
+        rules |= among_siblings
         known = not (rules or later) and all(check is None and self._takes_listed[index] for index, _, check in at_once)
-        left = Open(tuple(at_once), tuple(later), rules, needs, known)
+        left = Open(tuple(at_once), tuple(later), rules, needs, known, waits_for_disks)
         if self._is_long and not was_long:
             self._known.clear()
             shape += _more(row, self._naive_now)

@@ -279,7 +279,7 @@ def screening(*checks: Callable[[Backup], Outcome]) -> Screening:
 def test_a_rule_that_reads_the_shape_alone_is_asked_once(answer: Callable[[Backup], Outcome], left: Open) -> None:
     rule = Asked(answer)
     screen = screening(rule)
-    assert [screen.open(row(id=ident, name=ident)) for ident in ("b1", "b2", "b3")] == [left] * 3
+    assert [screen.open([row(id=ident, name=ident)])[0] for ident in ("b1", "b2", "b3")] == [left] * 3
     assert rule.times == 1
 
 
@@ -302,7 +302,7 @@ def test_a_rule_that_reads_the_shape_alone_is_asked_once(answer: Callable[[Backu
 def test_a_rule_that_looks_further_is_asked_about_every_backup(answer: Callable[[Backup], Outcome]) -> None:
     screen = screening(answer)
     for ident in ("b1", "b2", "b3"):
-        assert screen.open(row(id=ident, name=ident)) == Open(((0, None, answer),), ())
+        assert screen.open([row(id=ident, name=ident)])[0] == Open(((0, None, answer),), ())
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_whatever_belongs_to_the_shape_tells_two_shapes_apart(attribute: str, ch
     rule = Asked(lambda backup: f"it is {getattr(backup, attribute)}")
     screen = screening(rule)
     for each in [row(), row(**changes)] * 2:
-        left = screen.open(each)
+        left = screen.open([each])[0]
         assert left is not None
         assert [answer for _, answer, _ in left.at_once] == [f"it is {getattr(whole(each), attribute)}"]
 
@@ -346,8 +346,8 @@ def test_times_that_agree_just_so_are_of_another_shape_than_those_that_do_not(go
     bad = msgspec.structs.replace(good, updated_at=NAIVE + HOUR)
     screen = screening(lambda backup: None if backup.times_agree else "bad")
     for _ in range(2):
-        assert screen.open(good) is None
-        assert screen.open(bad) == Open(((0, "bad", None),), (), is_known=True)
+        assert screen.open([good])[0] is None
+        assert screen.open([bad])[0] == Open(((0, "bad", None),), (), is_known=True)
 
 
 def whole(listed: ListedBackup) -> Backup:
@@ -356,17 +356,17 @@ def whole(listed: ListedBackup) -> Backup:
 
 def test_a_shape_stays_long_once_a_rule_has_read_more_of_it() -> None:
     screen = screening(lambda backup: f"{backup.project_id} {backup.status}", lambda backup: backup.status)
-    assert screen.open(row(project_id="another")) != screen.open(row())
+    assert screen.open([row(project_id="another")])[0] != screen.open([row()])[0]
 
 
 def test_a_rule_knows_in_which_list_the_backup_stood() -> None:
     screen = screening(lambda backup: None if backup.project_id == backup.listed_in else "another's")
-    assert screen.open(row()) is None
+    assert screen.open([row()])[0] is None
 
 
 def test_what_is_no_outcome_is_no_pass() -> None:
     screen = screening(lambda backup: "")
-    assert screen.open(row()) == Open(((0, "", None),), (), is_known=True)
+    assert screen.open([row()])[0] == Open(((0, "", None),), (), is_known=True)
 
 
 def judging(candidate: Callable[[Backup], bool] | None) -> Screening:
@@ -381,14 +381,14 @@ class Undecided:
 
 
 def test_a_rule_without_a_candidate_waits_for_the_siblings_of_every_backup() -> None:
-    assert judging(None).open(row()) == Open((), (), rules=1)
+    assert judging(None).open([row()])[0] == Open((), (), rules=1)
 
 
 def test_a_candidate_that_says_neither_yes_nor_no_is_asked_about_every_backup() -> None:
     def candidate(backup: Backup) -> Any:  # as the shape demands
         return Undecided()
 
-    assert judging(candidate).open(row()) == Open((), ((0, candidate),))
+    assert judging(candidate).open([row()])[0] == Open((), ((0, candidate),))
 
 
 def test_whoever_traces_the_program_does_so_afterwards_too() -> None:
@@ -398,7 +398,7 @@ def test_whoever_traces_the_program_does_so_afterwards_too() -> None:
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        screening(lambda backup: None if backup.status else "bad").open(row())
+        screening(lambda backup: None if backup.status else "bad").open([row()])
         assert sys.gettrace() is trace
     finally:
         sys.settrace(before)
@@ -410,9 +410,9 @@ def test_shapes_that_differ_are_asked_apart() -> None:
     bad = Open(((0, "bad", None),), (), is_known=True)
     short = row(expired_at=NAIVE - timedelta(hours=2), created_at=NAIVE - timedelta(hours=7))
     for _ in range(3):
-        assert screen.open(row(status="error")) == bad
-        assert screen.open(row()) is None
-        assert screen.open(short) == bad
+        assert screen.open([row(status="error")])[0] == bad
+        assert screen.open([row()])[0] is None
+        assert screen.open([short])[0] == bad
     assert rule.times == 4  # the first answer was forgotten when it became known how much the rule reads
 
 
@@ -420,16 +420,16 @@ def test_no_more_shapes_are_remembered_than_fit() -> None:
     rule = Asked(lambda backup: None)
     screen = screening(rule)
     for number in range(5_000):
-        left = screen.open(row(status=f"status-{number}"))
+        left = screen.open([row(status=f"status-{number}")])[0]
     assert left == screen.everything
     assert rule.times == 4_096
-    assert screen.open(row(status="status-7")) is None
+    assert screen.open([row(status="status-7")])[0] is None
 
 
 def test_a_shape_of_long_texts_is_not_remembered() -> None:
     rule = Asked(lambda backup: None)
     screen = screening(rule)
-    assert screen.open(row(status="x" * 2_000)) == screen.everything
+    assert screen.open([row(status="x" * 2_000)])[0] == screen.everything
     assert rule.times == 0
 
 

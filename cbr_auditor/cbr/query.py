@@ -8,31 +8,17 @@ import re
 from datetime import datetime, timezone
 from typing import Any
 
-from cbr_auditor.cbr.records import DOCUMENTED_STATUSES
+from cbr_auditor.cbr.records import DOCUMENTED_STATUSES, IMAGE_TYPES, RESOURCE_TYPES
 from cbr_auditor.errors import SettingsError
 
 Filters = dict[str, list[str]]
-
-# The last three are Huawei Cloud's.
-RESOURCE_TYPES = frozenset(
-    {
-        "OS::Nova::Server",
-        "OS::Cinder::Volume",
-        "OS::Sfs::Turbo",
-        "OS::Ironic::BareMetalServer",
-        "OS::Native::Server",
-        "OS::Workspace::DesktopV2",
-    }
-)
-"""What a protected resource may be, as CBR documents it."""
 
 _PAGING = {"limit", "marker", "offset", "sort"}
 _VALUES: dict[str, frozenset[str]] = {
     "status": DOCUMENTED_STATUSES,
     "own_type": frozenset({"private", "shared", "all_granted"}),
     "member_status": frozenset({"pending", "accepted", "rejected"}),
-    # OTC documents `backup` alone; Huawei Cloud also has replicas.
-    "image_type": frozenset({"backup", "replication"}),
+    "image_type": IMAGE_TYPES,
     "resource_type": RESOURCE_TYPES,
 }
 _FREE_TEXT = {

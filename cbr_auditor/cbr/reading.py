@@ -1,22 +1,66 @@
 """What CBR answers, read without losing a record.
 
-A page is decoded at once into typed records. Only where that fails are its records decoded one by one, so that
+A page is decoded at once into typed records, in which every text that has documented values is one of those; where that
+fails, into records with any text. Only where that fails too are its records decoded one by one, so that
 one bad record costs itself; and only where JSON itself is odd (a lone surrogate, broken UTF-8) does the standard
 library read the page.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
 from cbr_auditor.cbr.loose import fingerprint, loads, read_count, read_loosely
-from cbr_auditor.cbr.records import NO_INFO, Backup, ListedBackup, Page, Row, UnreadableRecord
+from cbr_auditor.cbr.records import (
+    DOCUMENTED_STATUSES,
+    IMAGE_TYPES,
+    NO_INFO,
+    RESOURCE_TYPES,
+    RESTORE_MODES,
+    Backup,
+    ExtendInfo,
+    ListedBackup,
+    Page,
+    Row,
+    UnreadableRecord,
+)
 from cbr_auditor.errors import AnswerError
 
+B = TypeVar("B")
 
-class _Envelope(msgspec.Struct, gc=False):
-    backups: list[ListedBackup]
+
+def _one_of(texts: Iterable[str]) -> Any:
+    """The type of a text that is one of these: for each of them the decoder has one object, which it gives out."""
+    return Literal[tuple(texts)]
+
+
+_Info = msgspec.defstruct(
+    "_Info",
+    [("supported_restore_mode", _one_of(RESTORE_MODES) | None, None)],
+    bases=(ExtendInfo,),
+    frozen=True,
+    gc=False,
+)
+_Usual = msgspec.defstruct(
+    "_Usual",
+    [
+        ("status", _one_of(DOCUMENTED_STATUSES)),
+        ("resource_type", _one_of(RESOURCE_TYPES) | None, None),
+        ("image_type", _one_of(IMAGE_TYPES) | None, None),
+        ("extend_info", _Info | None, None),
+    ],
+    bases=(ListedBackup,),
+    kw_only=True,
+    gc=False,
+)
+"""A backup of which every text that CBR documents the values of is one of those."""
+
+
+class _Envelope(msgspec.Struct, Generic[B], gc=False):
+    backups: list[B]
     count: int | str | None = None
 
 
@@ -38,7 +82,8 @@ class _Detail(msgspec.Struct, gc=False):
     backup: msgspec.Raw
 
 
-_ENVELOPE: msgspec.json.Decoder[_Envelope] = msgspec.json.Decoder(_Envelope)
+_USUAL: msgspec.json.Decoder[_Envelope[ListedBackup]] = msgspec.json.Decoder(_Envelope[_Usual])
+_TYPED: msgspec.json.Decoder[_Envelope[ListedBackup]] = msgspec.json.Decoder(_Envelope[ListedBackup])
 _RAW_ENVELOPE: msgspec.json.Decoder[_RawEnvelope] = msgspec.json.Decoder(_RawEnvelope)
 _RECORD: msgspec.json.Decoder[ListedBackup] = msgspec.json.Decoder(ListedBackup)
 _ZONED: msgspec.json.Decoder[_Zoned] = msgspec.json.Decoder(_Zoned)
@@ -55,11 +100,11 @@ def read_page(body: bytes) -> Page:
 
     Raises `AnswerError` where the body is no JSON object with a list called `backups`.
     """
-    try:
-        page = _ENVELOPE.decode(body)
-    except _ODD:
-        return _read_page_by_record(body)
-    return Page(list[Row](page.backups), read_count(page.count))
+    for decoder in (_USUAL, _TYPED):
+        with suppress(*_ODD):
+            page = decoder.decode(body)
+            return Page(list[Row](page.backups), read_count(page.count))
+    return _read_page_by_record(body)
 
 
 def read_backup(body: bytes) -> Backup:

@@ -23,6 +23,22 @@ DOCUMENTED_STATUSES = frozenset(
     }
 )
 
+# The last three are Huawei Cloud's.
+RESOURCE_TYPES = frozenset(
+    {
+        SERVER,
+        "OS::Cinder::Volume",
+        "OS::Sfs::Turbo",
+        "OS::Ironic::BareMetalServer",
+        "OS::Native::Server",
+        "OS::Workspace::DesktopV2",
+    }
+)
+"""What a protected resource may be, as CBR documents it."""
+# OTC documents `backup` alone; Huawei Cloud also has replicas.
+IMAGE_TYPES = frozenset({"backup", "replication"})
+RESTORE_MODES = frozenset({"na", "backup", "snapshot"})
+
 
 class ExtendInfo(msgspec.Struct, frozen=True, gc=False):
     """What CBR keeps beside a backup; a missing key and null are both None."""
@@ -168,31 +184,31 @@ Naive = Annotated[datetime, msgspec.Meta(tz=False)]
 class ListedBackup(msgspec.Struct, gc=False, kw_only=True):
     """A backup as the list shows it, where everything is of the documented type. Most never become a `Backup`.
 
-    The fields stand in the order of recorded bodies, where the decoder looks for
-    the next key first.
+    The fields stand in the order in which Open Telekom Cloud's documentation shows them (Huawei Cloud's own come last),
+    for the decoder looks for the next key first.
     """
 
-    children: tuple[Disk, ...] | None = None
     checkpoint_id: str | None = None
-    created_at: Naive | None = None
-    description: str | None = None
-    expired_at: Naive | None = None
-    extend_info: ExtendInfo | None = None
-    id: Annotated[str, msgspec.Meta(min_length=1)]
-    image_type: str | None = None
-    incremental: bool | None = None
-    name: str | None = None
-    project_id: str | None = None
-    protected_at: Naive | None = None
-    resource_id: str | None = None
-    resource_name: str | None = None
-    scheduled_operation_id: str | None = None
-    resource_size: int | None = None
-    resource_type: str | None = None
-    status: Annotated[str, msgspec.Meta(min_length=1)]
     updated_at: Naive | None = None
     vault_id: str | None = None
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+    image_type: str | None = None
+    resource_id: str | None = None
+    resource_size: int | None = None
+    children: tuple[Disk, ...] | None = None
+    extend_info: ExtendInfo | None = None
+    project_id: str | None = None
+    status: Annotated[str, msgspec.Meta(min_length=1)]
+    resource_name: str | None = None
+    description: str | None = None
+    expired_at: Naive | None = None
+    name: str | None = None
+    created_at: Naive | None = None
+    resource_type: str | None = None
+    protected_at: Naive | None = None
+    incremental: bool | None = None
     replication_records: tuple[ReplicationRecord, ...] | None = None
+    scheduled_operation_id: str | None = None
 
 
 class UnreadableRecord(NamedTuple):
