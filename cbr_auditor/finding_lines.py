@@ -5,16 +5,13 @@ import io
 import re
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from cbr_auditor.finding import Finding
 from cbr_auditor.row import FORMULA_STARTS, Record, Series
 from cbr_auditor.text import one_line
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 COLUMNS = Finding.__struct_fields__
 
@@ -33,8 +30,8 @@ class _Shared(NamedTuple):
     members: str
     message: str
     """Empty where each row has its own."""
-    hashed: "_Hash"
-    """Of what the ids of all its findings begin with."""
+    hashed: bytes
+    """What the ids of all its findings are the hash of, but for the subject."""
 
 
 class FindingLines:
@@ -49,7 +46,7 @@ class FindingLines:
         """Lines of the table, and items of the JSON list with commas between them, where these are wanted."""
         cells, items = [], []
         with_items = self._with_items
-        last, front, members, told, cell, hashed = -1, "", "", "", "", sha256()
+        last, front, members, told, cell, hashed = -1, "", "", "", "", b""
         for _, _, ident, _, number, row in records:
             if isinstance(row, Finding):
                 cells.append(csv_line(row))
@@ -62,9 +59,7 @@ class FindingLines:
             name, resource_id, resource_name, resource_type, vault_id, since, message = row.split("\n")
             if not told:
                 cell = f'"{message}"' if "," in message else message
-            digest = hashed.copy()
-            digest.update(ident.encode())
-            finding_hash = digest.hexdigest()
+            finding_hash = sha256(hashed + ident.encode()).hexdigest()
             cells.append(
                 f"sha256:{finding_hash}{front}{ident},{name},{resource_id},{resource_name},{resource_type},"
                 f"{vault_id},{cell},{since},backup,{ident},{name},\r\n"
@@ -93,7 +88,7 @@ class FindingLines:
             f",{','.join(value or '' for value in before.values())},",
             f',{_encode(before).decode()[1:-1]},"backup_id":',
             series.message,
-            sha256(f"{series.rule}\n{series.project_id}\n".encode()),
+            f"{series.rule}\n{series.project_id}\n".encode(),
         )
         return shared
 

@@ -48,7 +48,7 @@ class Intake:
         self._asks_shared = asks_shared
         self._newest_disks_only = newest_disks_only
         self._newest: dict[str, tuple[ListedBackup, Open]] = {}
-        """Of each server the newest available backup, where all that is left is to look at its disks."""
+        """Of each server the newest available backup, where all that is left for the end is to look at its disks."""
         self._stood_for: Counter[int] = Counter()
         """How many older ones there are, by the rules that waited for their disks."""
         self._superseded = recorder.superseded_rules
@@ -70,7 +70,7 @@ class Intake:
         Gives for how many older ones these stand.
         """
         for row, left in self._newest.values():
-            self._ask(left, self._whole(row))
+            self._waiting.add((left.rules, left.needs, self._whole(row)))
         self._newest.clear()
         for rules, count in self._stood_for.items():
             self._recorder.not_examined(rules, count)
@@ -81,14 +81,13 @@ class Intake:
         for row, left, whole in zip(rows, self._opened(rows), self._counted_in(rows), strict=True):
             if left is None:
                 continue
-            if whole is not None:
-                self._ask(left, whole)
-            elif left.is_known:
-                told.setdefault(id(left), (left, []))[1].append(row)
-            elif left.waits_for_disks and self._newest_stands(left):
-                self._stand_for_older(row, left)
-            else:
+            if whole is not None or not left.is_known:
+                self._ask(left, whole or self._whole(row))
+                continue
+            if left.waits_for_disks and not self._stands_for_older(row, left):
                 self._ask(left, self._whole(row))
+            elif left.at_once:
+                told.setdefault(id(left), (left, []))[1].append(row)
         for left, alike in told.values():
             for index, known, _ in left.at_once:
                 self._recorder.settle_listed(index, alike, known)
@@ -127,17 +126,19 @@ class Intake:
             resource = self.resources[ident] = self.new_resource(ident, row.resource_name, row.resource_type)
         return resource.follow(row, self._naive_now)
 
-    def _newest_stands(self, left: Open) -> bool:
-        """Whether of these backups of a server only the newest one's disks are looked at, whatever else is found."""
-        return self._newest_disks_only and not left.rules & self._superseded
+    def _stands_for_older(self, row: ListedBackup, left: Open) -> bool:
+        """Whether of such backups of a server only the newest one's disks are looked at, whatever else is found.
 
-    def _stand_for_older(self, row: ListedBackup, left: Open) -> None:
-        """Remember the newest available backup of a server: the disks of the one before need not be looked at."""
+        This one is the newest by now; those of the one before it need not be looked at.
+        """
+        if not self._newest_disks_only or left.rules & self._superseded:
+            return False
         assert row.resource_id is not None
         before = self._newest.get(row.resource_id)
         self._newest[row.resource_id] = row, left
         if before is not None:
             self._stood_for[before[1].rules] += 1
+        return True
 
     def _whole(self, row: ListedBackup | Backup) -> Backup:
         backup = as_backup(row)

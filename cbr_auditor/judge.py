@@ -99,8 +99,6 @@ class Judge:
         `unseen` says, by a resource's id, which of its backups may exist without having been seen; None where all were.
         """
         self.not_examined += self._intake.finish()
-        for resource in self.resources.values():
-            resource.settle()
         details = Details(fetch, in_flight)
         reasons: dict[str, str] | None = None
         try:
@@ -130,6 +128,7 @@ class Judge:
         if not self._by_resource:
             return later
         for resource in self.resources.values():
+            resource.settle()
             resource.unseen = unseen(resource.id) or (None if resource.backups else self._unlisted)
             plan = self._plan_of(resource)
             for index in self._by_resource:
@@ -140,6 +139,13 @@ class Judge:
                     elif self._judge_resource(index, plan, resource) is Needs.DISKS:
                         later.append((index, resource))
         return later
+
+    def _resource_of(self, backup: Backup) -> Resource | None:
+        """What is remembered of a backup's resource. Only those that are looked at need be settled."""
+        resource = self.resources.get(backup.resource_id or "")
+        if resource is not None:
+            resource.settle()
+        return resource
 
     def _plan_of(self, resource: Resource) -> Plan:
         vault_ids = [*resource.vault_ids, *(vault.id for vault in resource.vaults)]
@@ -188,7 +194,7 @@ class Judge:
 
     def _remember_disks(self, backup: Backup) -> None:
         """Let the resource know how many disks this backup of it holds, or why nobody does."""
-        resource = self.resources.get(backup.resource_id or "")
+        resource = self._resource_of(backup)
         if resource is None:
             return
         newest, previous = resource.newest_good, resource.previous_good
@@ -233,13 +239,13 @@ class Judge:
         """
         if self._server_disks != "newest":
             return self._server_disks == "all"
-        resource = self.resources.get(backup.resource_id or "")
+        resource = self._resource_of(backup)
         if resource is None or resource.newest_available is None or backup.created_at is None:
             return True
         return resource.newest_available == backup.id
 
     def _judge_waiting(self, rules: int, backup: Backup, unseen: Unseen) -> None:
-        resource = self.resources.get(backup.resource_id or "")
+        resource = self._resource_of(backup)
         if resource is None:
             resource = self._intake.new_resource("", None, None)
             resource.unseen = "resource_id, which tells what the backup belongs to"

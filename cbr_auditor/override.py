@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cbr_auditor.auditor_toml import check_keys, texts_of
-from cbr_auditor.cbr.query import RESOURCE_TYPES
+from cbr_auditor.cbr.records import RESOURCE_TYPES
 from cbr_auditor.cbr.vaults import Vault
 from cbr_auditor.errors import RuleError
 from cbr_auditor.pattern import matches

@@ -1,13 +1,16 @@
 """What the rules found in one target: counted, and spooled finding by finding."""
 
-from datetime import datetime
+import itertools
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from operator import attrgetter
 
 import msgspec
 
 from cbr_auditor.cbr.reading import as_backup
 from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.finding import Finding, Waived, finding_id, text_of, whole_seconds
-from cbr_auditor.row import Series, row_of
+from cbr_auditor.row import Series, rows_of
 from cbr_auditor.rule import NoProblem, Outcome, Rule, Unknown
 from cbr_auditor.spool import WAIVED, FindingSpool
 from cbr_auditor.subject import NOUNS, Identity, Subject, identify
@@ -20,6 +23,7 @@ CRASHES = (Exception, SystemExit)
 _EXAMPLES = 3
 _UNTIMED = float("inf")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # naive, as the times of a `ListedBackup` are
+_EPOCH_UTC = _EPOCH.replace(tzinfo=timezone.utc)
 _LISTED_TIMES = {None, "created_at", "updated_at", "expired_at"}
 _LONGEST = 500  # characters of a message
 _MESSAGES = 64  # of one rule and outcome that are kept once, and not with each finding
@@ -130,17 +134,15 @@ class Recorder:
         silences = failed and not self._said.keys().isdisjoint(rule.supersedes)
         plain = message and self.takes_listed[index] and rule.id not in self._waivable and not silences
         series = self._series_of(index, failed=failed, message=message) if plain else None
+        if series is not None and self._keep_rows(rule, series, rows, message):
+            if failed:
+                tally.failed += len(rows)
+            else:
+                tally.unknown += len(rows)
+            return
         for row in rows:
             try:
-                line = None if series is None else self._row(rule, series, row, message)
-                if line is None or series is None:
-                    self.settle(index, row, outcome)
-                    continue
-                if failed:
-                    tally.failed += 1
-                else:
-                    tally.unknown += 1
-                self._findings.add_row(series, _when(rule, row), row.id, line)
+                self.settle(index, row, outcome)
             except CRASHES as problem:
                 self.crashed(index, as_backup(row), problem)
 
@@ -183,9 +185,7 @@ class Recorder:
             tally.unknown += 1
         if isinstance(subject, (ListedBackup, Backup)) and waived is None:
             series = self._series_of(index, failed=failed, message=message)
-            row = None if series is None else self._row(rule, series, subject, message)
-            if series is not None and row is not None:
-                self._findings.add_row(series, _when(rule, subject), subject.id, row)
+            if series is not None and self._keep_rows(rule, series, (subject,), message):
                 return False
         if isinstance(subject, ListedBackup):
             subject = as_backup(subject)
@@ -226,10 +226,18 @@ class Recorder:
             waived,
         )
 
-    def _row(self, rule: Rule, series: Series, backup: Backup | ListedBackup, message: str) -> str | None:
-        """The row of a finding, as nearly all have one."""
-        since = _since(rule, backup, series.outcome) if rule.since else None
-        return row_of(backup, text_of(since) if since else "", "" if series.message else one_line(message, _LONGEST))
+    def _keep_rows(self, rule: Rule, series: Series, backups: Sequence[Backup | ListedBackup], message: str) -> bool:
+        """Spool findings of one series as rows, as nearly all are; False where one of them cannot be a row."""
+        sinces: Iterable[str] = itertools.repeat("", len(backups))
+        if rule.since and series.outcome == "fail":
+            began = [getattr(backup, rule.since, None) for backup in backups]
+            sinces = [text_of(time) if time else "" for time in began]
+        rows = rows_of(backups, sinces, "" if series.message else one_line(message, _LONGEST))
+        if rows is None:
+            return False
+        times = map(attrgetter(rule.soonest or "created_at"), backups)
+        self._findings.add_rows(series, _order(times, soonest=rule.soonest is not None), backups, rows)
+        return True
 
     def _series_of(self, index: int, *, failed: bool, message: str) -> Series | None:
         """The series of findings with this message; None where what they share must be escaped."""
@@ -280,14 +288,19 @@ def _message(outcome: Outcome) -> str:
     return outcome if isinstance(outcome, str) else ""
 
 
-def _when(rule: Rule, subject: Subject | ListedBackup) -> float:
+def _when(rule: Rule, subject: Subject) -> float:
+    """Where a finding stands among others of its rule."""
+    time: datetime | None = getattr(subject, rule.soonest or "created_at", None)
+    return _order((time,), soonest=rule.soonest is not None)[0]
+
+
+def _order(times: Iterable[datetime | None], *, soonest: bool) -> list[float]:
     """What a rule's findings are ordered by: the newest first, or the soonest."""
-    soonest = rule.soonest
-    time: datetime | None = getattr(subject, soonest or "created_at", None)
-    if time is None:
-        return _UNTIMED
-    seconds = (time - _EPOCH).total_seconds() if time.tzinfo is None else time.timestamp()
-    return seconds if soonest else -seconds
+    toward = 1 if soonest else -1
+    return [
+        _UNTIMED if time is None else toward * (time - (_EPOCH_UTC if time.tzinfo else _EPOCH)).total_seconds()
+        for time in times
+    ]
 
 
 def _since(rule: Rule, subject: Subject | ListedBackup, outcome: str) -> datetime | None:

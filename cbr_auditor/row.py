@@ -1,12 +1,12 @@
 """The row of a backup's finding: what it does not share with the others of its series, as text that needs no escaping.
 
 A plain row holds no character that JSON escapes or that does not print, nothing that a spreadsheet takes for a formula,
-and no comma but in its message, which stands last. `screened` proves this of thousands of rows at once, before they are
-spooled; a finding that it cannot be proved of is kept whole, and written with care. Who writes rows need not look.
+and no comma but in its message, which stands last. `rows_of` proves this of all the rows of a page at once; a finding
+that it cannot be proved of is kept whole, and written with care. Who writes rows need not look.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -53,23 +53,35 @@ class Series(msgspec.Struct, gc=False):
         return "," not in shared and _prints_as_it_is(shared, 2) and _prints_as_it_is(self.message, 0)
 
 
-def row_of(backup: Backup | ListedBackup, since: str, message: str) -> str | None:
-    """The row of a finding about a backup, None where it has none; `since` as report.json shows it, else empty."""
+def rows_of(backups: Sequence[Backup | ListedBackup], sinces: Iterable[str], message: str) -> list[str] | None:
+    """The rows of findings about these backups; None where one of them is not plain, or shows less than a row needs.
+
+    `sinces` are times as report.json shows them, or empty.
+    """
     try:
-        row = "\n".join(  # noqa: FLY002  # an f-string would write None where this raises
-            (  # type: ignore[arg-type]
-                backup.name,
-                backup.resource_id,
-                backup.resource_name,
-                backup.resource_type,
-                backup.vault_id,
-                since,
-                message,
+        rows = [
+            "\n".join(  # noqa: FLY002  # an f-string would write None where this raises
+                (  # type: ignore[arg-type]
+                    backup.name,
+                    backup.resource_id,
+                    backup.resource_name,
+                    backup.resource_type,
+                    backup.vault_id,
+                    since,
+                    message,
+                )
             )
-        )
+            for backup, since in zip(backups, sinces, strict=True)
+        ]
     except TypeError:
         return None
-    return row if row.count("\n") == _BREAKS else None
+    idents = [backup.id for backup in backups]
+    if max(map(len, idents)) > _LONGEST or max(map(len, rows)) > _LONGEST:
+        return None
+    text = "\n".join((*idents, *rows))
+    if "," in text and text.count(",") > message.count(",") * len(rows):
+        return None
+    return rows if _prints_as_it_is(text, (_BREAKS + 2) * len(rows) - 1) else None
 
 
 def finding_of(series: Series, backup_id: str, row: str) -> Finding:
@@ -96,33 +108,8 @@ def finding_of(series: Series, backup_id: str, row: str) -> Finding:
     )
 
 
-def screened(records: list[Record], series: Sequence[Series]) -> list[Record]:
-    """The same records: their rows are plain, and those that were not are whole findings."""
-    rows = [record[5] for record in records if isinstance(record[5], str)]
-    idents = [record[2] for record in records if isinstance(record[5], str)]
-    if not rows or _are_plain(idents, rows):
-        return records
-    return [_screened(record, series) for record in records]
-
-
-def _screened(record: Record, series: Sequence[Series]) -> Record:
-    ident, row = record[2], record[5]
-    if isinstance(row, Finding) or _are_plain([ident], [row]):
-        return record
-    return (*record[:4], -1, finding_of(series[record[4]], ident, row))
-
-
-def _are_plain(idents: list[str], rows: list[str]) -> bool:
-    if max(map(len, idents)) > _LONGEST or max(map(len, rows)) > _LONGEST:
-        return False
-    names, texts = "\n".join(idents), "\n".join(rows)
-    if "," in names or ("," in texts and any("," in row[: row.rindex("\n")] for row in rows)):
-        return False
-    return _prints_as_it_is(names, len(idents) - 1) and _prints_as_it_is(texts, len(rows) * (_BREAKS + 1) - 1)
-
-
 def _prints_as_it_is(text: str, breaks: int) -> bool:
-    """Whether a text with so many line breaks, at least, has no other, nothing to escape in JSON, no cell to defuse."""
+    """Whether a text that has so many line breaks has no other, nothing to escape in JSON, no cell to defuse."""
     if text.isascii():
         # Each character that JSON escapes, line breaks among them, makes it longer: much faster than to look at each.
         if len(_encode_json(text)) != len(text) + breaks + 2 or "\x7f" in text:

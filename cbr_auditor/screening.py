@@ -7,6 +7,7 @@ reads more (a name, a time) is asked about each backup.
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
 from types import FrameType
@@ -62,9 +63,10 @@ class Open(msgspec.Struct, frozen=True, gc=False):
     needs: int = 0
     """What these need, as a bit mask."""
     is_known: bool = False
-    """Whether there are answers alone, for which nobody needs the whole backup."""
+    """Whether nobody needs the whole backup now: all that speak now have answered, and nobody else does before the end.
+    """
     waits_for_disks: bool = False
-    """Whether all that is left is to ask rules again once the disks are known."""
+    """Whether rules must be asked again once the disks are known, and no others."""
 
 
 class Screening:
@@ -85,6 +87,8 @@ class Screening:
         self._need_bits = need_bits
         self._takes_listed = takes_listed
         self._known: dict[Shape, Open | None] = {}
+        self._alike: dict[Open, Open] = {}
+        """One object for all shapes of which the same is left, so that their backups can be settled together."""
         self._is_long = False
 
     def open(self, rows: Iterable[ListedBackup]) -> list[Open | None]:
@@ -131,13 +135,16 @@ class Screening:
                 later.append((index, candidate))
             elif worth:
                 among_siblings |= 1 << index
-        waits_for_disks = needs == self._need_bits.get(Needs.DISKS) and not (at_once or later or among_siblings)
+        waits_for_disks = needs == self._need_bits.get(Needs.DISKS) and not (later or among_siblings)
         rules |= among_siblings
-        known = not (rules or later) and all(check is None and self._takes_listed[index] for index, _, check in at_once)
+        told = all(check is None and self._takes_listed[index] for index, _, check in at_once)
+        known = told and (waits_for_disks or not (rules or later))
         left = Open(tuple(at_once), tuple(later), rules, needs, known, waits_for_disks)
         if self._is_long and not was_long:
             self._known.clear()
             shape += _more(row, self._naive_now)
+        with suppress(TypeError):  # a rule's answer may be anything
+            left = self._alike.setdefault(left, left)
         self._known[shape] = left if at_once or later or rules else None
         return self._known[shape]
 

@@ -5,16 +5,16 @@ import itertools
 import threading
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from cbr_auditor.cbr.records import Backup
+from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.finding import Finding
-from cbr_auditor.row import Record, Series, finding_of, screened
+from cbr_auditor.row import Record, Series, finding_of
 from cbr_auditor.rule import Severity
 
 Order = tuple[int, bool, float, str, str]
@@ -65,7 +65,7 @@ class FindingSpool:
         self._groups: dict[tuple[int, bool], _Group] = {}
         self._arrival = itertools.count(1)
         self._full_at = run
-        """The number of arrival at which enough is in memory."""
+        """The number of arrival at which enough is in memory; a page may bring some more at once."""
         self._lock = threading.Lock()
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(tuple[list[Record], _Key | None]).decode
@@ -80,7 +80,7 @@ class FindingSpool:
         region: str | None,
         message: str,
     ) -> Series:
-        """A new series, whose rows `add_row` takes."""
+        """A new series, whose rows `add_rows` takes."""
         with self._lock:
             recent = self._groups.setdefault(group, _Group([], [])).recent
             series = Series(len(self.series), group, rule, severity, outcome, project_id, region, message, recent)
@@ -97,11 +97,16 @@ class FindingSpool:
         if arrival >= self._full_at:
             self._flush()
 
-    def add_row(self, series: Series, time: float, backup_id: str, row: str) -> None:
-        """Keep the finding that a row stands for."""
-        arrival = next(self._arrival)
-        series.recent.append((time, series.project_id, backup_id, arrival, series.number, row))
-        if arrival >= self._full_at:
+    def add_rows(
+        self, series: Series, times: Iterable[float], backups: Iterable[Backup | ListedBackup], rows: Iterable[str]
+    ) -> None:
+        """Keep the findings that these rows, which are plain, stand for; `times` say where each will stand."""
+        number, project_id = series.number, series.project_id
+        series.recent += [
+            (time, project_id, backup.id, arrival, number, row)
+            for time, backup, row, arrival in zip(times, backups, rows, self._arrival, strict=False)
+        ]
+        if next(self._arrival) >= self._full_at:
             self._flush()
 
     def __iter__(self) -> Iterator[Finding]:
@@ -116,7 +121,7 @@ class FindingSpool:
         return row if isinstance(row, Finding) else finding_of(self.series[number], ident, row)
 
     def parts(self) -> Iterator[tuple[tuple[int, bool], list[Record]]]:
-        """All of it in order, some hundreds of a rule and outcome at a time. Rows are plain. May be read again."""
+        """All of it in order, some hundreds of a rule and outcome at a time. May be read again."""
         on_disk = any(group.runs for group in self._groups.values())
         with self._path.open("rb") if on_disk else BytesIO() as file:
             for name, group in sorted(self._groups.items()):
@@ -138,7 +143,7 @@ class FindingSpool:
                         break
                     records = group.recent[:]
                     held -= len(records)
-                    written.append((group, len(records), self._written(self._sorted(records), file)))
+                    written.append((group, len(records), self._written(sorted(records), file)))
             for group, count, run in written:  # not before: a disk that is full may say so when the file is closed
                 group.runs.append(run)
                 del group.recent[:count]
@@ -153,9 +158,6 @@ class FindingSpool:
             _write_block(file, block, _PLAIN)
         return records[0][:4], began
 
-    def _sorted(self, records: list[Record]) -> list[Record]:
-        return screened(sorted(records), self.series)
-
     def _merged(self, group: _Group, file: BinaryIO) -> Iterator[list[Record]]:
         """The group's records in order. About two blocks for each run are in memory.
 
@@ -163,7 +165,7 @@ class FindingSpool:
         stays behind; as much is read again before all is sorted, which merges what is sorted already, in C.
         """
         runs = sorted(group.runs)
-        waiting = self._sorted(group.recent)
+        waiting = sorted(group.recent)
         while runs:
             for _ in range(len(waiting) // _BLOCK + _AHEAD):
                 if runs:

@@ -4,8 +4,7 @@ from typing import Any
 import pytest
 
 from cbr_auditor.cbr.policies import Policy
-from cbr_auditor.cbr.query import RESOURCE_TYPES
-from cbr_auditor.cbr.records import ReplicationRecord
+from cbr_auditor.cbr.records import RESOURCE_TYPES, ReplicationRecord
 from cbr_auditor.rule import NoProblem, Resource, Unknown
 from tests.fakes import NOW, make_backup
 from tests.rules.conftest import load
