@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from typing import cast
 
 from cbr_auditor.cbr.reading import as_backup
 from cbr_auditor.cbr.records import Backup, ListedBackup
@@ -19,6 +20,10 @@ from cbr_auditor.subject import identify
 DISKS, REASON = 1, 2
 """What a backup that waits needs, as bits."""
 
+_AT_ONCE = 100
+"""Backups that are looked at from several sides before the next ones are: as many as the processor's caches hold."""
+
+_Told = dict[int, tuple[Open, list[ListedBackup]]]
 _NEED_BITS = {Needs.DISKS: DISKS, Needs.REASON: REASON}
 
 
@@ -56,13 +61,18 @@ class Intake:
 
     def take(self, rows: Sequence[ListedBackup | Backup]) -> None:
         """Judge a page of backups as far as each can be judged on its own. Most are neither built nor asked about."""
-        for kind, alike in itertools.groupby(rows, type):
-            if kind is not Backup:
-                self._take_listed(list(alike))
-                continue
-            for backup in alike:
-                everything = self._screening_of(backup).everything
-                self._ask(everything, self._added(backup))
+        told: _Told = {}
+        for start in range(0, len(rows), _AT_ONCE):
+            for kind, alike in itertools.groupby(rows[start : start + _AT_ONCE], type):
+                if kind is Backup:
+                    for backup in alike:
+                        everything = self._screening_of(backup).everything
+                        self._ask(everything, self._added(backup))
+                else:
+                    self._take_listed(cast("list[ListedBackup]", list(alike)), told)
+        for left, together in told.values():
+            for index, known, _ in left.at_once:
+                self._recorder.settle_listed(index, together, known)
 
     def finish(self) -> int:
         """To be called once the last backup came: only now is it known which backups of servers are the newest.
@@ -76,8 +86,8 @@ class Intake:
             self._recorder.not_examined(rules, count)
         return self._stood_for.total()
 
-    def _take_listed(self, rows: list[ListedBackup]) -> None:
-        told: dict[int, tuple[Open, list[ListedBackup]]] = {}
+    def _take_listed(self, rows: list[ListedBackup], told: _Told) -> None:
+        """Judge backups that the list shows; those of which everything is `told` are left to be settled together."""
         for row, left, whole in zip(rows, self._opened(rows), self._counted_in(rows), strict=True):
             if left is None:
                 continue
@@ -88,9 +98,6 @@ class Intake:
                 self._ask(left, self._whole(row))
             elif left.at_once:
                 told.setdefault(id(left), (left, []))[1].append(row)
-        for left, alike in told.values():
-            for index, known, _ in left.at_once:
-                self._recorder.settle_listed(index, alike, known)
 
     def _opened(self, rows: list[ListedBackup]) -> list[Open | None]:
         """What is left to do about each."""

@@ -11,6 +11,7 @@ shift the tail in front of the offset. `count` is a second opinion: where it doe
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import cast
 
 import msgspec
 
@@ -89,13 +90,13 @@ class Listing:
         if not page.rows:
             page = self._take(ahead, 0)  # an empty answer alone proves nothing
         offset, size = 0, len(page.rows)
-        fresh = _each_once(page.rows)
-        ids = {row.id for row in page.rows}
+        ids, readable = {row.id for row in page.rows}, page.is_readable
+        fresh = page.rows if len(ids) == size else _each_once(page.rows)
         del page
         standing_still = 0
         doubted = False
         while True:
-            yield self._judged(fresh, offset + size - len(fresh))
+            yield self._judged(fresh, offset + size - len(fresh), readable=readable)
             fresh = []  # so that a page is given up before the next one is read: they take turns in the same memory
             if not size:
                 return
@@ -107,7 +108,7 @@ class Listing:
             linked = self._linked(ahead, offset, step)
             if linked is None:
                 return
-            size, ids, offset, fresh = linked
+            size, ids, offset, fresh, readable = linked
             if fresh:
                 standing_still, doubted = 0, False
                 continue
@@ -124,17 +125,17 @@ class Listing:
                 )
                 return
 
-    def _linked(self, ahead: "_Ahead", offset: int, step: int) -> tuple[int, set[str], int, list[Row]] | None:
+    def _linked(self, ahead: "_Ahead", offset: int, step: int) -> tuple[int, set[str], int, list[Row], bool] | None:
         """How many rows are at `offset`, or further in front where the list shrank; their ids, the offset, the unseen.
 
-        None where no page links up with what was seen.
+        Last, whether it is known that all can be read. None where no page links up with what was seen.
         """
         while True:
             page = self._take(ahead, offset)
-            ids = {row.id for row in page.rows}
+            size, ids = len(page.rows), {row.id for row in page.rows}
             fresh = self._after_link(page, ids)
             if fresh is not None:
-                return len(page.rows), ids, offset, fresh
+                return size, ids, offset, fresh, page.is_readable
             self._repairs += 1
             if offset == 0 or self._repairs > _MOST_REPAIRS:
                 break
@@ -173,13 +174,17 @@ class Listing:
             # Pages of one row cannot overlap, so nothing is proved: it is said at the end.
             return list(page.rows) if self._page_size == 1 else None
         if len(ids) == len(page.rows) and all(row.id in known for row in page.rows[: len(known)]):
-            return page.rows[len(known) :]  # as in every list that stands still
+            del page.rows[: len(known)]  # as in every list that stands still
+            return page.rows
         start = next(index for index, row in enumerate(page.rows) if row.id in known)
         fresh = [row for row in page.rows[start:] if row.id not in known]
         return fresh if len(ids) == len(page.rows) else _each_once(fresh)
 
-    def _judged(self, fresh: list[Row], position: int) -> list[ListedBackup | Backup]:
-        backups = [row for row in fresh if not isinstance(row, UnreadableRecord)]
+    def _judged(self, fresh: list[Row], position: int, *, readable: bool) -> list[ListedBackup | Backup]:
+        if readable:  # to look at each row would cost as much as the proof
+            backups = cast("list[ListedBackup | Backup]", fresh)
+        else:
+            backups = [row for row in fresh if not isinstance(row, UnreadableRecord)]
         self.state.listed += len(backups)
         if len(backups) < len(fresh):
             for number, row in enumerate(fresh, start=position + 1):
@@ -219,8 +224,6 @@ class Listing:
 
 def _each_once(rows: list[Row]) -> list[Row]:
     """The rows without a backup that stands twice in one page; unreadable ones without an id are all kept."""
-    if len({row.id for row in rows}) == len(rows):
-        return rows
     met: set[str] = set()
     once = []
     for row in rows:

@@ -9,7 +9,7 @@ library read the page.
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
 
@@ -82,7 +82,7 @@ class _Detail(msgspec.Struct, gc=False):
     backup: msgspec.Raw
 
 
-_USUAL: msgspec.json.Decoder[_Envelope[ListedBackup]] = msgspec.json.Decoder(_Envelope[_Usual])
+_USUAL: msgspec.json.Decoder[_Envelope[ListedBackup]] = msgspec.json.Decoder(_Envelope[_Usual])  # type: ignore[valid-type]
 _TYPED: msgspec.json.Decoder[_Envelope[ListedBackup]] = msgspec.json.Decoder(_Envelope[ListedBackup])
 _RAW_ENVELOPE: msgspec.json.Decoder[_RawEnvelope] = msgspec.json.Decoder(_RawEnvelope)
 _RECORD: msgspec.json.Decoder[ListedBackup] = msgspec.json.Decoder(ListedBackup)
@@ -103,7 +103,7 @@ def read_page(body: bytes) -> Page:
     for decoder in (_USUAL, _TYPED):
         with suppress(*_ODD):
             page = decoder.decode(body)
-            return Page(list[Row](page.backups), read_count(page.count))
+            return Page(cast("list[Row]", page.backups), read_count(page.count), is_readable=True)
     return _read_page_by_record(body)
 
 

@@ -228,3 +228,5 @@ class Page(msgspec.Struct, frozen=True):
 
     rows: list[Row]
     count: int | None
+    is_readable: bool = False
+    """Whether it is known that every row could be read, so that nobody need look at each."""

@@ -179,8 +179,7 @@ def test_more_rows_than_the_api_counts_is_noted_and_loses_nothing() -> None:
 
 
 def test_a_server_that_repeats_its_page_for_ever_is_found_out() -> None:
-    first = Project(100).fetch(0)
-    reader = Listing(lambda offset: first, in_flight=4)
+    reader = Listing(lambda offset: Project(100).fetch(0), in_flight=4)
     ids = [backup.id for page in reader.backups() for backup in page]
     assert len(ids) == LIMIT
     assert not reader.state.ended
