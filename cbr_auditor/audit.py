@@ -1,9 +1,7 @@
 """The audit: list each target's backups, judge them, and say what was seen."""
 
-import contextlib
-import gc
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -104,8 +102,7 @@ def audit(
     result = Audit(rules, [Tally() for _ in rules], [], 0, False, [], [])
     pool = ThreadPoolExecutor(min(len(targets), in_flight), thread_name_prefix="target")
     try:
-        with _rare_collections():
-            outcomes = list(pool.map(run, range(len(targets))))
+        outcomes = list(pool.map(run, range(len(targets))))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for what is under way
     for target, seen in zip(targets, outcomes, strict=True):
@@ -113,17 +110,6 @@ def audit(
     if waivers is not None:
         _judge_waivers(result, waivers, findings)
     return result
-
-
-@contextlib.contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Look for garbage cycles a hundred times less often: a million records make none, and looking costs a tenth."""
-    threshold = gc.get_threshold()
-    gc.set_threshold(100 * threshold[0], *threshold[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*threshold)
 
 
 def _add(result: Audit, target: TargetPlan, seen: _Seen, log: logging.Logger) -> None:

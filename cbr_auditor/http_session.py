@@ -5,8 +5,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.hooks import default_hooks
+from urllib3.connectionpool import ConnectionPool
 
 
 class Session(requests.Session):
@@ -14,6 +16,22 @@ class Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nowhere."""
+
+
+class _HostAdapter(HTTPAdapter):
+    """Looks once for what all requests to one host share: its pool of connections, and what a request line shows."""
+
+    pool: ConnectionPool | None = None
+
+    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> ConnectionPool:
+        """The pool that the first request found."""
+        if self.pool is None:
+            self.pool = super().get_connection_with_tls_context(*arguments, **options)
+        return self.pool
+
+    def request_url(self, request: requests.PreparedRequest, _proxies: Mapping[str, str] | None) -> str:
+        """The path and the query: only a proxy for plain http is shown more, and nobody asks one."""
+        return request.path_url
 
 
 class HostSession(Session):
@@ -26,6 +44,7 @@ class HostSession(Session):
     def __init__(self, base: str, auth: AuthBase, headers: Mapping[str, str], ca_file: str | None) -> None:
         super().__init__()
         self.headers.update(headers)
+        self.mount(base, _HostAdapter())
         self.trust_env = not base.startswith("http://")  # http is loopback only: a proxy has no business there
         self._first = self.prepare_request(requests.Request("GET", base, auth=_nobody))
         # The file is named here, or REQUESTS_CA_BUNDLE would win.

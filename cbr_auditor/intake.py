@@ -72,7 +72,7 @@ class Intake:
                     self._take_listed(cast("list[ListedBackup]", list(alike)), told)
         for left, together in told.values():
             for index, known, _ in left.at_once:
-                self._recorder.settle_listed(index, together, known)
+                self._recorder.settle_alike(index, together, known)
 
     def finish(self) -> int:
         """To be called once the last backup came: only now is it known which backups of servers are the newest.

@@ -24,6 +24,7 @@ _SHARED = "it belongs to another project, which shares its backups"
 
 FetchReasons = Callable[[], dict[str, str]]
 Unseen = Callable[[str], str | None]
+_Told = dict[tuple[int, str], list[Backup]]
 ServerDisks = Literal["newest", "all", "none"]
 
 
@@ -107,6 +108,7 @@ class Judge:
                     self._recorder.tallies[index].checked += plan.taken
             for_disks = self._judge_resources(unseen)
             for batch in self._batches(details):
+                told: _Told = {}
                 for rules, needs, backup in batch:
                     if needs & REASON:
                         reasons = self._reasons(fetch_reasons) if reasons is None else reasons
@@ -114,7 +116,9 @@ class Judge:
                     if needs & DISKS and self._is_due(backup):
                         self.out_of_time += details.complete(backup)
                         self._remember_disks(backup)
-                    self._judge_waiting(rules, backup, unseen)
+                    self._judge_waiting(rules, backup, unseen, told)
+                for (index, outcome), alike in told.items():
+                    self._recorder.settle_alike(index, alike, outcome)
             self._judge_disks(for_disks, details)
             if isinstance(details.refused, AccessError):
                 self.notes.append(f"The disks of server backups could not be looked at: {details.refused}")
@@ -244,30 +248,38 @@ class Judge:
             return True
         return resource.newest_available == backup.id
 
-    def _judge_waiting(self, rules: int, backup: Backup, unseen: Unseen) -> None:
+    def _judge_waiting(self, rules: int, backup: Backup, unseen: Unseen, told: _Told) -> None:
+        """Ask rules again about a backup; what can be settled together with others is put into `told`."""
+        resource = self.resources.get(backup.resource_id or "")
+        plan = self._plans.for_subject(identify(backup)) if self._plans.has_overrides else self._plans.everywhere
+        not_examined = False
+        for index, rule in self._asked(rules):
+            if self._recorder.said_already(index, resource.id if resource else ""):
+                continue
+            try:
+                among = (self._known_resource(backup, unseen),) if rule.takes_resource else ()
+                outcome = plan.checks[index](backup, *among)
+                if outcome is Needs.DISKS and not rule.takes_resource and not self._is_due(backup):
+                    self._recorder.tallies[index].checked -= 1
+                    self._recorder.tallies[index].not_examined += self._server_disks == "none"
+                    not_examined = True
+                elif isinstance(outcome, str) and outcome and not self._recorder.silences_others(index):
+                    told.setdefault((index, outcome), []).append(backup)
+                else:
+                    self._recorder.settle(index, backup, outcome)
+            except CRASHES as problem:  # as in _ask
+                self._recorder.crashed(index, backup, problem)
+        self.not_examined += not_examined
+
+    def _known_resource(self, backup: Backup, unseen: Unseen) -> Resource:
+        """What a rule is shown of a backup's resource, which may be none."""
         resource = self._resource_of(backup)
         if resource is None:
             resource = self._intake.new_resource("", None, None)
             resource.unseen = "resource_id, which tells what the backup belongs to"
         else:
             resource.unseen = unseen(resource.id)
-        plan = self._plans.for_subject(identify(backup)) if self._plans.has_overrides else self._plans.everywhere
-        not_examined = False
-        for index, rule in self._asked(rules):
-            if self._recorder.said_already(index, resource.id):
-                continue
-            try:
-                check = plan.checks[index]
-                outcome = check(backup, resource) if rule.takes_resource else check(backup)
-                if outcome is Needs.DISKS and not rule.takes_resource and not self._is_due(backup):
-                    self._recorder.tallies[index].checked -= 1
-                    self._recorder.tallies[index].not_examined += self._server_disks == "none"
-                    not_examined = True
-                else:
-                    self._recorder.settle(index, backup, outcome)
-            except CRASHES as problem:  # as in _ask
-                self._recorder.crashed(index, backup, problem)
-        self.not_examined += not_examined
+        return resource
 
     def _asked(self, rules: int) -> list[tuple[int, Rule]]:
         """The rules of a bit mask, of which there are few."""

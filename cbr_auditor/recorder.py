@@ -123,28 +123,35 @@ class Recorder:
         elif outcome is not None:
             raise TypeError(f"check returned {outcome!r}")
 
-    def settle_listed(self, index: int, rows: list[ListedBackup], outcome: Outcome) -> None:
-        """The same as `settle` for each of many backups that have one outcome; a crash is that backup's alone."""
+    def settle_alike(self, index: int, backups: Sequence[ListedBackup | Backup], outcome: Outcome) -> None:
+        """The same as `settle` for each of many backups that have one outcome; a crash is that backup's alone.
+
+        They are not built for this where the rule `takes_listed`.
+        """
         rule, tally = self.rules[index], self.tallies[index]
         try:
             message = _message(outcome)
         except CRASHES:  # what is missing may be anything; `settle` fails again, for each backup
             message = ""
         failed = isinstance(outcome, str)
-        silences = failed and not self._said.keys().isdisjoint(rule.supersedes)
-        plain = message and self.takes_listed[index] and rule.id not in self._waivable and not silences
+        shown = self.takes_listed[index] or isinstance(backups[0], Backup)
+        plain = shown and message and rule.id not in self._waivable and not (failed and self.silences_others(index))
         series = self._series_of(index, failed=failed, message=message) if plain else None
-        if series is not None and self._keep_rows(rule, series, rows, message):
+        if series is not None and self._keep_rows(rule, series, backups, message):
             if failed:
-                tally.failed += len(rows)
+                tally.failed += len(backups)
             else:
-                tally.unknown += len(rows)
+                tally.unknown += len(backups)
             return
-        for row in rows:
+        for backup in backups:
             try:
-                self.settle(index, row, outcome)
+                self.settle(index, backup, outcome)
             except CRASHES as problem:
-                self.crashed(index, as_backup(row), problem)
+                self.crashed(index, as_backup(backup), problem)
+
+    def silences_others(self, index: int) -> bool:
+        """Whether what the rule finds must not be said again by another that is on."""
+        return not self._said.keys().isdisjoint(self.rules[index].supersedes)
 
     def said_already(self, index: int, *subject_ids: str | None) -> bool:
         """Whether a rule that supersedes this one has found the problem of one of these; it is counted, then."""

@@ -25,6 +25,7 @@ from cbr_auditor.files import Heads, ReportFolder, write_findings
 from cbr_auditor.formats import format_files
 from cbr_auditor.http_retry import PATIENT, Patience
 from cbr_auditor.layout import resource_folder
+from cbr_auditor.memory import rare_collections
 from cbr_auditor.render import Renderer
 from cbr_auditor.report import FrameworkResult, Report, RuleResult, Trigger, WaiverState
 from cbr_auditor.settings import Settings
@@ -71,21 +72,22 @@ def run(settings: Settings, *, trigger: Trigger, clock: Clock, deadline: Deadlin
         with TemporaryDirectory(prefix="cbr-auditor-") as name:
             folder = Path(name)
             findings = FindingSpool(folder)
-            result = audit(
-                targets,
-                list(catalogue.rules),
-                now=started,
-                findings=findings,
-                folder=folder,
-                server_disks=settings.server_disks,
-                in_flight=settings.requests,
-                log=log,
-                overrides=catalogue.overrides,
-                waivers=waivers,
-            )
             findings_csv = folder / "findings.csv"
             listing = folder / "findings.json" if out else None
-            heads = write_findings(findings, findings_csv, listing)
+            with rare_collections():
+                result = audit(
+                    targets,
+                    list(catalogue.rules),
+                    now=started,
+                    findings=findings,
+                    folder=folder,
+                    server_disks=settings.server_disks,
+                    in_flight=settings.requests,
+                    log=log,
+                    overrides=catalogue.overrides,
+                    waivers=waivers,
+                )
+                heads = write_findings(findings, findings_csv, listing)
             report = _report(settings, catalogue, result, waivers, heads, run_id, trigger, started, clock.now())
             log.info("%s", one_line(report.title))
             html, text = renderer.html(report), renderer.text(report)

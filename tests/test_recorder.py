@@ -139,7 +139,7 @@ def test_many_are_settled_together_as_each_is_alone(
         waivers = Waivers([Waiver("backup-x", ("web-01",), "agreed", "me", NOW.date())], NOW) if waived else None
         recorder = Recorder([rule, overdue], project_id=PROJECT, region=None, findings=spool, waivers=waivers)
         if together:
-            recorder.settle_listed(0, rows, outcome)
+            recorder.settle_alike(0, rows, outcome)
         else:
             for row in rows:
                 try:
