@@ -40,7 +40,7 @@ def files_of(folder: Path, found: list[Any], run: int, *, rows: bool) -> tuple[b
     spool = FindingSpool(folder, run)
     recorder = Recorder(RULES, project_id=PROJECT, region="eu-de", findings=spool)
     if not rows:
-        recorder._row = lambda *_: None  # type: ignore[method-assign]  # the other way
+        recorder._keep_rows = lambda *_: False  # type: ignore[method-assign]  # the other way
     for number, (index, changes, outcome) in enumerate(found):
         recorder.settle(index, make_backup(id=f"b{number % 5}", **changes), outcome)
     heads = write_findings(spool, folder / "f.csv", folder / "f.json")
@@ -167,6 +167,25 @@ def test_a_usual_finding_is_kept_as_a_row(tmp_path: Path) -> None:
     recorder.settle(0, make_backup(), "it failed")
     ((_, (record,)),) = spool.parts()
     assert isinstance(record[5], str)
+
+
+def test_one_bad_name_is_kept_whole_and_the_others_beside_it_as_rows(tmp_path: Path) -> None:
+    spool = FindingSpool(tmp_path)
+    recorder = Recorder(RULES, project_id=PROJECT, region="eu-de", findings=spool)
+    backups = [make_backup(id=f"b{number}", name=name) for number, name in enumerate(["web", "=1", "a,b", None, "db"])]
+    recorder.settle_alike(0, backups, "it failed")
+    ((_, records),) = spool.parts()
+    assert {record[2]: isinstance(record[5], str) for record in records} == {
+        "b0": True,
+        "b1": False,
+        "b2": False,
+        "b3": False,
+        "b4": True,
+    }
+    assert {finding.subject_id: finding.backup_name for finding in spool} == {
+        backup.id: backup.name for backup in backups
+    }
+    assert recorder.tallies[0].failed == 5
 
 
 def test_many_messages_are_not_shared_and_none_is_lost(tmp_path: Path) -> None:
