@@ -40,7 +40,10 @@ def _libraries(folder: Path) -> set[str]:
 
 _put_first(Path(__file__).resolve().parent)
 
-from cbr_auditor.functiongraph import handle  # noqa: E402  # only now is it sure to be the one in this folder
+from cbr_auditor.memory import no_collections  # noqa: E402  # only now is it sure to be the one in this folder
+
+with no_collections():
+    from cbr_auditor.functiongraph import handle
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:

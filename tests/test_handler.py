@@ -245,3 +245,16 @@ def unpacked_zip(code: Path) -> Path:
                 (code / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(file.locate(), code / file)
     return code
+
+
+def test_importing_looks_for_no_garbage_and_leaves_it_to_the_run(tmp_path: Path) -> None:
+    script = (
+        "import gc, sys; sys.path.insert(0, sys.argv[1]); looked = []; gc.callbacks.append(lambda *a: looked.append(a));"
+        "import handler; print(len(looked), gc.isenabled(), gc.get_freeze_count() > 10_000)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(HANDLER.parent)], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    looked, *rest = done.stdout.split()
+    assert rest == ["True", "True"]
+    assert int(looked) < 10  # what `handler` itself takes before; all of it would be hundreds
