@@ -74,6 +74,7 @@ def code(tmp_path: Path) -> Path:
     write(folder / "requests" / "sessions.py", "")
     write(folder / "typing_extensions.py", "Sentinel = object()\n")
     shutil.copy(HANDLER, folder)
+    shutil.copy(ROOT / "cbr_auditor" / "memory.py", folder / "cbr_auditor")
     return folder
 
 
@@ -249,7 +250,8 @@ def unpacked_zip(code: Path) -> Path:
 
 def test_importing_looks_for_no_garbage_and_leaves_it_to_the_run(tmp_path: Path) -> None:
     script = (
-        "import gc, sys; sys.path.insert(0, sys.argv[1]); looked = []; gc.callbacks.append(lambda *a: looked.append(a));"
+        "import gc, sys; sys.path.insert(0, sys.argv[1]); looked = [];"
+        "gc.callbacks.append(lambda *told: looked.append(told));"
         "import handler; print(len(looked), gc.isenabled(), gc.get_freeze_count() > 10_000)"
     )
     done = subprocess.run(
