@@ -23,6 +23,7 @@ DISKS, REASON = 1, 2
 _AT_ONCE = 100
 """Backups that are looked at from several sides before the next ones are: as many as the processor's caches hold."""
 
+_MOST_SERVERS = 4_000  # of which the newest backup is in memory, in a kilobyte each; others wait on disk, all of theirs
 _Told = dict[int, tuple[Open, list[ListedBackup]]]
 _NEED_BITS = {Needs.DISKS: DISKS, Needs.REASON: REASON}
 
@@ -80,7 +81,7 @@ class Intake:
         Gives for how many older ones these stand.
         """
         for row, left in self._newest.values():
-            self._waiting.add((left.rules, left.needs, self._whole(row)))
+            self._let_wait(row, left)
         self._newest.clear()
         for rules, count in self._stood_for.items():
             self._recorder.not_examined(rules, count)
@@ -141,11 +142,16 @@ class Intake:
         if not self._newest_disks_only or left.rules & self._superseded:
             return False
         assert row.resource_id is not None
-        before = self._newest.get(row.resource_id)
+        before = self._newest.pop(row.resource_id, None)  # so that the latest are the last
         self._newest[row.resource_id] = row, left
         if before is not None:
             self._stood_for[before[1].rules] += 1
+        elif len(self._newest) > _MOST_SERVERS:
+            self._let_wait(*self._newest.pop(next(iter(self._newest))))
         return True
+
+    def _let_wait(self, row: ListedBackup, left: Open) -> None:
+        self._waiting.add((left.rules, left.needs, self._whole(row)))
 
     def _whole(self, row: ListedBackup | Backup) -> Backup:
         backup = as_backup(row)

@@ -143,7 +143,7 @@ class Screening:
         if self._is_long and not was_long:
             self._known.clear()
             shape += _more(row, self._naive_now)
-        with suppress(TypeError):  # a rule's answer may be anything
+        with suppress(*CRASHES):  # a rule's answer may be anything, and what cannot be compared stands alone
             left = self._alike.setdefault(left, left)
         self._known[shape] = left if at_once or later or rules else None
         return self._known[shape]

@@ -259,4 +259,4 @@ def test_importing_looks_for_no_garbage_and_leaves_it_to_the_run(tmp_path: Path)
     )
     looked, *rest = done.stdout.split()
     assert rest == ["True", "True"]
-    assert int(looked) < 10  # what `handler` itself takes before; all of it would be hundreds
+    assert int(looked) < 60  # for what is imported before; all of it takes hundreds

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from cbr_auditor.rule import Needs, NoProblem, Outcome, Unknown
 from cbr_auditor.screening import Open, Screening
 from cbr_auditor.waiver import Waiver, Waivers
 from tests.fakes import NOW, PROJECT
-from tests.test_judge import Court
+from tests.test_judge import Court, disks
 
 NAIVE = NOW.replace(tzinfo=None)
 HOUR = timedelta(hours=1)
@@ -131,6 +132,67 @@ def test_a_row_is_judged_as_the_whole_backup_is(
 ) -> None:
     options = {"asks_replication": asks_replication, "asks_shared": asks_shared}
     assert judged(rows, **options) == judged([as_backup(row) for row in rows], **options)
+
+
+@st.composite
+def servers(draw: st.DrawFn) -> list[ListedBackup]:
+    """Backups of servers, which mostly do not say whether they are encrypted: that is what their disks tell."""
+    info = usually(ExtendInfo(auto_trigger=True), ExtendInfo(auto_trigger=False), ExtendInfo(encrypted=False))
+    return [
+        msgspec.structs.replace(each, resource_type=SERVER, extend_info=draw(info), id=draw(usually(each.id, "b01")))
+        for each in draw(lists())
+    ]
+
+
+@settings(max_examples=300)
+@given(
+    rows=servers(),
+    server_disks=st.sampled_from(["newest", "newest", "all", "none"]),
+    only=st.sampled_from(
+        [
+            ("backup-unencrypted",),
+            ("backup-unencrypted", "backup-not-automatic", "backup-error"),
+            ("backup-unencrypted", "resource-no-good-backup"),
+        ]
+    ),
+    most=st.sampled_from([1, 2, 4_000]),
+)
+def test_the_disks_of_the_same_backups_are_looked_at(
+    rows: list[ListedBackup], server_disks: str, only: tuple[str, ...], most: int
+) -> None:
+    heard = []
+    for backups in (rows, [as_backup(row) for row in rows]):
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            patch.setattr("cbr_auditor.intake._MOST_SERVERS", most)
+            court = Court(Path(folder), *only, server_disks=server_disks)
+            for start in range(0, len(backups), 5):
+                court.judge.take(backups[start : start + 5])
+            court.judge.finish(partial(detail_of, court), dict, unseen=lambda resource_id: None, in_flight=1)
+            heard.append((sorted(court.asked), list(court.spool), court.recorder.tallies, court.judge.not_examined))
+    assert heard[0] == heard[1]
+
+
+def detail_of(court: Court, ident: str) -> Backup:
+    court.asked.append(ident)
+    return disks(ident != "b03")(ident)
+
+
+def test_of_a_server_only_the_newest_backup_waits(tmp_path: Path) -> None:
+    court = Court(tmp_path, "backup-unencrypted", "backup-not-automatic")
+    info = ExtendInfo(auto_trigger=False)
+    rows = [
+        row(id=f"b{hours:02}", created_at=NAIVE - timedelta(hours=hours), resource_type=SERVER, extend_info=info)
+        for hours in range(30, 0, -1)
+    ]
+    kept: list[Any] = []
+    court.judge._waiting.add = kept.append  # type: ignore[assignment,method-assign]
+    court.judge.take(rows)
+    assert kept == []
+    court.judge.finish(disks(True), dict, unseen=lambda resource_id: None)
+    assert [backup.id for _, _, backup in kept] == ["b01"]
+    assert court.judge.not_examined == 29
+    assert [tally.failed for tally in court.recorder.tallies] == [0, 30]
+    assert [tally.checked for tally in court.recorder.tallies] == [1, 30]
 
 
 @st.composite
