@@ -108,13 +108,20 @@ def latency(rounds: int, folder: Path) -> dict[str, tuple[list[Cost], list[Cost]
     pages: tuple[list[Cost], list[Cost]] = ([], [])
     audits: tuple[list[Cost], list[Cost]] = ([], [])
     details: tuple[list[Cost], list[Cost]] = ([], [])
+    servers: tuple[list[Cost], list[Cost]] = ([], [])
     with tenant(100_000, 0.2) as large, tenant(2_000, 0.2) as small:
         for _ in range(rounds):
             for number, requests in enumerate(("8", "1")):
                 pages[number].append(alternative("ours", large, requests))
                 audits[number].append(audit(large, folder, AUDITOR_SERVER_DISKS="none", AUDITOR_REQUESTS=requests))
-                details[number].append(audit(small, folder, AUDITOR_SERVER_DISKS="all", AUDITOR_REQUESTS=requests))
-    return {"listing 100 pages": pages, "the audit of 100 pages": audits, "the audit of 100 details": details}
+                details[number].append(alternative("details", small, requests))
+                servers[number].append(audit(small, folder, AUDITOR_SERVER_DISKS="all", AUDITOR_REQUESTS=requests))
+    return {
+        "listing 100 pages": pages,
+        "the audit of 100 pages": audits,
+        "asking for 100 details": details,
+        "the audit of 100 details": servers,
+    }
 
 
 def cold_start(rounds: int) -> tuple[list[Cost], list[Cost], list[Cost]]:
