@@ -23,7 +23,7 @@ DISKS, REASON = 1, 2
 _AT_ONCE = 100
 """Backups that are looked at from several sides before the next ones are: as many as the processor's caches hold."""
 
-_MOST_SERVERS = 4_000  # of which the newest backup is in memory, in a kilobyte each; others wait on disk, all of theirs
+_MOST_SERVERS = 1_000  # of a target whose newest backups are in memory, in a kilobyte each; those of others are on disk
 _Told = dict[int, tuple[Open, list[ListedBackup]]]
 _NEED_BITS = {Needs.DISKS: DISKS, Needs.REASON: REASON}
 

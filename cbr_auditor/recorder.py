@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
-from operator import attrgetter
 
 import msgspec
 
@@ -129,15 +128,16 @@ class Recorder:
         They are not built for this where the rule `takes_listed`.
         """
         rule, tally = self.rules[index], self.tallies[index]
+        failed = isinstance(outcome, str)
         try:
             message = _message(outcome)
-        except CRASHES:  # what is missing may be anything; `settle` fails again, for each backup
-            message = ""
-        failed = isinstance(outcome, str)
-        shown = self.takes_listed[index] or isinstance(backups[0], Backup)
-        plain = shown and message and rule.id not in self._waivable and not (failed and self.silences_others(index))
-        series = self._series_of(index, failed=failed, message=message) if plain else None
-        if series is not None and self._keep_rows(rule, series, backups, message):
+            shown = self.takes_listed[index] or isinstance(backups[0], Backup)
+            plain = shown and message and rule.id not in self._waivable and not (failed and self.silences_others(index))
+            series = self._series_of(index, failed=failed, message=message) if plain else None
+            kept = series is not None and self._keep_rows(index, series, backups, message)
+        except CRASHES:  # what a rule gives and says may be anything; `settle` fails again, for each that it fails for
+            kept = False
+        if kept:
             if failed:
                 tally.failed += len(backups)
             else:
@@ -192,7 +192,7 @@ class Recorder:
             tally.unknown += 1
         if isinstance(subject, (ListedBackup, Backup)) and waived is None:
             series = self._series_of(index, failed=failed, message=message)
-            if series is not None and self._keep_rows(rule, series, (subject,), message):
+            if series is not None and self._keep_rows(index, series, (subject,), message):
                 return False
         if isinstance(subject, ListedBackup):
             subject = as_backup(subject)
@@ -233,8 +233,9 @@ class Recorder:
             waived,
         )
 
-    def _keep_rows(self, rule: Rule, series: Series, backups: Sequence[Backup | ListedBackup], message: str) -> bool:
+    def _keep_rows(self, index: int, series: Series, backups: Sequence[Backup | ListedBackup], message: str) -> bool:
         """Spool findings of one series as rows, as nearly all are; False where one of them cannot be a row."""
+        rule = self.rules[index]
         sinces: Iterable[str] = itertools.repeat("", len(backups))
         if rule.since and series.outcome == "fail":
             began = [getattr(backup, rule.since, None) for backup in backups]
@@ -242,8 +243,12 @@ class Recorder:
         rows = rows_of(backups, sinces, "" if series.message else one_line(message, _LONGEST))
         if rows is None:
             return False
-        times = map(attrgetter(rule.soonest or "created_at"), backups)
-        self._findings.add_rows(series, _order(times, soonest=rule.soonest is not None), backups, rows)
+        times = [getattr(backup, rule.soonest or "created_at", None) for backup in backups]
+        order = _order(times, soonest=rule.soonest is not None)
+        try:
+            self._findings.add_rows(series, order, backups, rows)
+        except CRASHES as problem:  # where the disk is full they are kept in memory all the same
+            self.crashed(index, as_backup(backups[-1]), problem)
         return True
 
     def _series_of(self, index: int, *, failed: bool, message: str) -> Series | None:

@@ -102,13 +102,12 @@ class FindingSpool:
     ) -> None:
         """Keep the findings that these rows, which are plain, stand for; `times` say where each will stand."""
         number, project_id = series.number, series.project_id
-        series.recent.extend(
-            [
-                (time, project_id, backup.id, arrival, number, row)
-                for time, backup, row, arrival in zip(times, backups, rows, self._arrival, strict=False)
-            ]
-        )
-        if next(self._arrival) >= self._full_at:
+        records: list[Record] = [
+            (time, project_id, backup.id, arrival, number, row)
+            for time, backup, row, arrival in zip(times, backups, rows, self._arrival, strict=False)
+        ]
+        series.recent.extend(records)
+        if records[-1][3] >= self._full_at:
             self._flush()
 
     def __iter__(self) -> Iterator[Finding]:

@@ -188,6 +188,34 @@ def test_one_bad_name_is_kept_whole_and_the_others_beside_it_as_rows(tmp_path: P
     assert recorder.tallies[0].failed == 5
 
 
+def test_a_rule_that_is_ordered_by_a_time_which_no_backup_has_keeps_its_findings(tmp_path: Path) -> None:
+    spool = FindingSpool(tmp_path)
+    rules = [msgspec.structs.replace(RULES[0], soonest="newest_at")]
+    recorder = Recorder(rules, project_id=PROJECT, region=None, findings=spool)
+    recorder.settle_alike(0, [make_backup(id="b"), make_backup(id="a")], "it failed")
+    recorder.settle(0, make_backup(id="c"), "it failed")
+    assert [finding.subject_id for finding in spool] == ["a", "b", "c"]
+    assert (recorder.tallies[0].failed, recorder.tallies[0].errors) == (3, 0)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_where_the_disk_is_full_no_finding_is_lost_and_the_rule_is_no_longer_trusted(
+    tmp_path: Path, together: bool
+) -> None:
+    spool = FindingSpool(tmp_path, run=4)
+    (tmp_path / "findings").mkdir()  # what is no file cannot be written
+    recorder = Recorder(RULES, project_id=PROJECT, region=None, findings=spool)
+    backups = [make_backup(id=f"b{number}") for number in range(6)]
+    if together:
+        recorder.settle_alike(0, backups, "it failed")
+    else:
+        for backup in backups:
+            recorder.settle(0, backup, "it failed")
+    (tmp_path / "findings").rmdir()
+    assert len(list(spool)) == recorder.tallies[0].failed == 6
+    assert recorder.tallies[0].errors > 0
+
+
 def test_many_messages_are_not_shared_and_none_is_lost(tmp_path: Path) -> None:
     spool = FindingSpool(tmp_path)
     recorder = Recorder(RULES, project_id=PROJECT, region="eu-de", findings=spool)

@@ -155,7 +155,7 @@ def servers(draw: st.DrawFn) -> list[ListedBackup]:
             ("backup-unencrypted", "resource-no-good-backup"),
         ]
     ),
-    most=st.sampled_from([1, 2, 4_000]),
+    most=st.sampled_from([1, 2, 1_000]),
 )
 def test_the_disks_of_the_same_backups_are_looked_at(
     rows: list[ListedBackup], server_disks: str, only: tuple[str, ...], most: int
