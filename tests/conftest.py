@@ -4,10 +4,14 @@ import os
 import shutil
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.fakes import FakeClock
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # no test may depend on how fast the machine is
+hypothesis.settings.load_profile("untimed")
 
 ARGS = [
     "--no-sandbox",
