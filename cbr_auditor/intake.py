@@ -127,12 +127,14 @@ class Intake:
     def _begin(self, row: ListedBackup) -> bool:
         """Let an ordinary backup begin a succession of its resource; False where it has to be added as a whole."""
         ident = row.resource_id
-        if not ident:
-            return False
+        return ident is not None and ident != "" and self._resource(ident, row).follow(row, self._naive_now)
+
+    def _resource(self, ident: str, row: ListedBackup | Backup) -> Resource:
+        """What is remembered of the resource that a backup belongs to."""
         resource = self.resources.get(ident)
         if resource is None:
             resource = self.resources[ident] = self.new_resource(ident, row.resource_name, row.resource_type)
-        return resource.follow(row, self._naive_now)
+        return resource
 
     def _stands_for_older(self, row: ListedBackup, left: Open) -> bool:
         """Whether of such backups of a server only the newest one's disks are looked at, whatever else is found.
@@ -179,9 +181,7 @@ class Intake:
         ident = backup.resource_id
         if not ident:
             return backup
-        resource = self.resources.get(ident)
-        if resource is None:
-            resource = self.resources[ident] = self.new_resource(ident, backup.resource_name, backup.resource_type)
+        resource = self._resource(ident, backup)
         resource.add(backup)
         if self._asks_shared and backup.project_id not in {None, self._recorder.project_id}:
             resource.shared += 1
