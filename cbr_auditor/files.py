@@ -4,9 +4,9 @@ import contextlib
 import functools
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 import msgspec
 
@@ -16,9 +16,15 @@ from cbr_auditor.report import AcceptedGroup, Delivery, Report, RuleGroup, RuleR
 from cbr_auditor.spool import WAIVED, FindingSpool
 
 _WAIVED = b'\n],\n"waived": ['
-_COPIED_AT_ONCE = 2**20  # bytes
 _MOST_SHOWN = 50
 _MOST_UNDECIDED = 10
+
+
+class SupportsWrite(Protocol):
+    """What takes bytes, as files do."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take them."""
 
 
 class Heads(msgspec.Struct):
@@ -57,17 +63,15 @@ class Heads(msgspec.Struct):
         return [AcceptedGroup(rule, self.waived[rule.id]) for rule in rules if rule.id in self.waived]
 
 
-def write_findings(findings: FindingSpool, table: Path, listing: Path | None = None) -> Heads:
+def write_findings(findings: FindingSpool, table: Path, listing: SupportsWrite | None = None) -> Heads:
     """Write every finding to `table`, as CSV in UTF-8 with BOM, and give back the most important ones.
 
-    `listing`, where it is given, gets them as the items of a JSON list, for `ReportFolder`: a million findings are
-    read once from where they were spooled. Behind the last of them come the waived ones, as a list of their own.
+    `listing`, where it is given, gets them as the items of a JSON list: a million findings are read once from where
+    they were spooled. Behind the last of them come the waived ones, as a list of their own.
     """
     heads = Heads()
     lines = FindingLines(findings.series, with_items=listing is not None)
-    with contextlib.ExitStack() as stack:
-        csv_file = stack.enter_context(table.open("wb"))
-        json_file = stack.enter_context(listing.open("wb")) if listing else None
+    with table.open("wb") as csv_file:
         csv_file.write(("\ufeff" + quoted(COLUMNS)).encode())
         group, seen, separator, waived = (-1, False), 0, b"\n", False
         for name, records in findings.parts():
@@ -78,51 +82,92 @@ def write_findings(findings: FindingSpool, table: Path, listing: Path | None = N
             seen += len(records)
             cells, items = lines.both(records)
             csv_file.write(cells.encode())
-            if json_file is not None:
+            if listing is not None:
                 if name[0] >= WAIVED and not waived:
-                    json_file.write(_WAIVED)
+                    listing.write(_WAIVED)
                     separator, waived = b"\n", True
-                json_file.write(separator)
-                json_file.write(items.encode())
+                listing.write(separator)
+                listing.write(items.encode())
                 separator = b",\n"
-        if json_file is not None and not waived:
-            json_file.write(_WAIVED)
+        if listing is not None and not waived:
+            listing.write(_WAIVED)
     return heads
 
 
 class JsonFile:
-    """report.json: written whole before anything is delivered, then given what became of the deliveries.
+    """report.json: what is known before the findings are written, these as they come, and what follows.
 
-    So a run that is killed while it delivers leaves a complete report behind.
+    It is whole before anything is delivered, and then told what became of the deliveries: so a run that is killed while
+    it delivers leaves a complete report behind. Where it cannot be written `problem` says why, and nothing is raised.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "report.json"
+        self.problem: OSError | None = None
+        self._partial = folder / ".report.json.partial"
+        self._file: BinaryIO | None = None
         self._tail = 0
 
-    def write(self, report: Report, listing: Path) -> None:
-        """Write the report with the findings of `listing`."""
-        document = report.document()
-        deliveries = document.pop("deliveries")
-        with self._path.open("wb") as file:
-            separator = b"{\n"
-            for key, value in document.items():
-                if key == "rules":
-                    file.write(b',\n"findings": [')
-                    with listing.open("rb") as items:
-                        shutil.copyfileobj(items, file, _COPIED_AT_ONCE)
-                    file.write(b"\n]")
-                file.write(separator + _member(key, value))
-                separator = b",\n"
-            self._tail = file.tell()
-            file.write(b",\n" + _member("deliveries", deliveries) + b"\n}\n")
+    def begin(self, report: Report) -> None:
+        """Write what stands before the findings; an older report does not stay in its place."""
+        with self._noticing():
+            self.path.unlink(missing_ok=True)
+            self._file = self._partial.open("wb")
+        self.write(b"{\n" + _members(report, behind=False) + b',\n"findings": [')
 
-    def add_deliveries(self, path: Path, deliveries: list[Delivery]) -> None:
-        """Replace the last key in the file, which lies at `path` by now."""
-        with path.open("r+b") as file:
+    def write(self, data: bytes) -> None:
+        """Write more of the findings."""
+        if self._file is not None:
+            with self._noticing():
+                self._file.write(data)
+
+    def end(self, report: Report) -> bool:
+        """Write what stands behind the findings and give the file its name; gives whether all of it was written."""
+        self.write(b"\n],\n" + _members(report, behind=True))
+        if self._file is not None:
+            with self._noticing():
+                self._tail = self._file.tell()
+                self._file.write(_last(report.deliveries))
+                self._file.close()
+                self._partial.replace(self.path)
+        return self._file is not None
+
+    def add_deliveries(self, deliveries: list[Delivery]) -> None:
+        """Replace the last key in the file."""
+        with self._noticing(), self.path.open("r+b") as file:
             file.seek(self._tail)
-            file.write(b",\n" + _member("deliveries", deliveries) + b"\n}\n")
+            file.write(_last(deliveries))
             file.truncate()
+
+    def give_up(self) -> None:
+        """Leave nothing behind that is not whole."""
+        file, self._file = self._file, None
+        with contextlib.suppress(OSError):
+            self._partial.unlink(missing_ok=True)
+        if file is not None:
+            with contextlib.suppress(OSError):  # what is still to be written finds no space either
+                file.close()
+
+    @contextlib.contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            self.problem = problem
+            self.give_up()
+
+
+def _members(report: Report, *, behind: bool) -> bytes:
+    """The keys of report.json that stand before the findings, or behind them."""
+    document = report.document()
+    del document["deliveries"]
+    keys = list(document)
+    first = keys.index("rules")
+    return b",\n".join(_member(key, document[key]) for key in (keys[first:] if behind else keys[:first]))
+
+
+def _last(deliveries: list[Delivery]) -> bytes:
+    return b",\n" + _member("deliveries", deliveries) + b"\n}\n"
 
 
 def _member(key: str, value: Any) -> bytes:
@@ -146,18 +191,14 @@ class ReportFolder:
 
     def __init__(self, folder: Path) -> None:
         self.written: list[Path] = []
+        self.json = JsonFile(folder)
         self._folder = folder
-        self._json: JsonFile | None = None
         self._failed: Delivery | None = None
 
-    def write(self, report: Report, table: Path, listing: Path, html: str, text: str, controls: str) -> None:
-        """Write report.json, findings.csv and what people read; no file keeps the others from being written."""
-
-        def write_json(partial: Path) -> None:
-            self._json = JsonFile(partial)
-            self._json.write(report, listing)
-
-        self._place("report.json", write_json)
+    def write(self, report: Report, table: Path, html: str, text: str, controls: str) -> None:
+        """Write what is left of report.json, findings.csv, and what people read; no file keeps another from that."""
+        if self.json.end(report):
+            self.written.append(self.json.path)
         self._place("findings.csv", functools.partial(_link_or_copy, table))
         for name, content in (("report.html", html), ("report.txt", text), ("controls.html", controls)):
             self._place(name, functools.partial(_write_text, content))
@@ -169,12 +210,10 @@ class ReportFolder:
 
     def finish(self, report: Report) -> None:
         """Put into report.json what became of the deliveries, and into the report what became of the files."""
-        path = self._folder / "report.json"
-        if self._json is not None and path in self.written:
-            try:
-                self._json.add_deliveries(path, report.deliveries)
-            except OSError as problem:
-                self._fail(path, problem)
+        if self.json.path in self.written:
+            self.json.add_deliveries(report.deliveries)
+        if self.json.problem is not None:
+            self._fail(self.json.path, self.json.problem)
         if self._failed is not None:
             report.deliveries = [*report.deliveries, self._failed]
 

@@ -21,7 +21,7 @@ from cbr_auditor.clock import Clock, Deadline
 from cbr_auditor.control import read_controls
 from cbr_auditor.delivery import deliver
 from cbr_auditor.errors import ReportError, SettingsError
-from cbr_auditor.files import Heads, ReportFolder, write_findings
+from cbr_auditor.files import ReportFolder, write_findings
 from cbr_auditor.formats import format_files
 from cbr_auditor.http_retry import PATIENT, Patience
 from cbr_auditor.layout import resource_folder
@@ -67,13 +67,13 @@ def run(settings: Settings, *, trigger: Trigger, clock: Clock, deadline: Deadlin
         settings = fetch_secrets(settings, deadline)
     targets = targets_of(settings, deadline)
     run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    files = ReportFolder(out) if out else None
     log.info("run %s: rules: %d, projects: %d", run_id, len(catalogue.rules), len(targets))
     try:
         with TemporaryDirectory(prefix="cbr-auditor-") as name:
             folder = Path(name)
             findings = FindingSpool(folder)
             findings_csv = folder / "findings.csv"
-            listing = folder / "findings.json" if out else None
             with rare_collections():
                 result = audit(
                     targets,
@@ -87,13 +87,15 @@ def run(settings: Settings, *, trigger: Trigger, clock: Clock, deadline: Deadlin
                     overrides=catalogue.overrides,
                     waivers=waivers,
                 )
-                heads = write_findings(findings, findings_csv, listing)
-            report = _report(settings, catalogue, result, waivers, heads, run_id, trigger, started, clock.now())
+                report = _report(settings, catalogue, result, waivers, run_id, trigger, started, clock.now())
+                if files:
+                    files.json.begin(report)
+                heads = write_findings(findings, findings_csv, files.json if files else None)
+            report.groups, report.accepted = heads.groups(report.rules), heads.accepted(report.rules)
             log.info("%s", one_line(report.title))
             html, text = renderer.html(report), renderer.text(report)
-            files = ReportFolder(out) if out else None
-            if files and listing:
-                files.write(report, findings_csv, listing, renderer.page(report), text, renderer.controls(report))
+            if files:
+                files.write(report, findings_csv, renderer.page(report), text, renderer.controls(report))
             report.deliveries = deliver(
                 report,
                 settings,
@@ -113,6 +115,9 @@ def run(settings: Settings, *, trigger: Trigger, clock: Clock, deadline: Deadlin
             f"the report could not be made: {problem.strerror or problem}",
             "Check the space in the temporary folder (/tmp in the function).",
         ) from problem
+    finally:
+        if files:
+            files.json.give_up()
     return Run(report, _exit_status(report), files.written if files else [])
 
 
@@ -180,7 +185,6 @@ def _report(
     catalogue: Catalogue,
     result: Audit,
     waivers: Waivers,
-    heads: Heads,
     run_id: str,
     trigger: Trigger,
     started: datetime,
@@ -224,10 +228,9 @@ def _report(
         summary=summary,
         coverage=result.coverage,
         not_looked_at=_not_looked_at(settings, catalogue),
-        groups=heads.groups(rules),
+        groups=[],
         rules=rules,
         waivers=_waiver_states(waivers),
-        accepted=heads.accepted(rules),
         frameworks=_frameworks(catalogue, result, rules),
         profile=settings.profile,
         timezone=settings.timezone,

@@ -14,6 +14,7 @@ from cbr_auditor.report import (
     ClauseResult,
     Delivery,
     FrameworkResult,
+    Report,
     RuleResult,
     Summary,
     TargetCoverage,
@@ -31,6 +32,15 @@ def spool_of(folder: Path, *findings: Finding) -> FindingSpool:
     for number, finding in enumerate(findings):
         spool.add((number, finding.outcome != "fail", 0.0, "p", str(number)), finding)
     return spool
+
+
+def folder_of(out: Path, report: Report, findings: FindingSpool, table: Path) -> ReportFolder:
+    """The files of a report, written as a run does."""
+    folder = ReportFolder(out)
+    folder.json.begin(report)
+    write_findings(findings, table, folder.json)
+    folder.write(report, table, "<p>", "text", "<p>")
+    return folder
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -98,9 +108,7 @@ def test_the_most_important_findings_are_kept_for_people(tmp_path: Path) -> None
 def test_report_json_is_valid_by_its_schema_before_and_after_the_deliveries(tmp_path: Path) -> None:
     report = make_report()
     findings = spool_of(tmp_path, make_finding(), make_finding(since=None, backup_name='"\n\u2028ü'))
-    write_findings(findings, tmp_path / "f.csv", tmp_path / "f.json")
-    folder = ReportFolder(tmp_path)
-    folder.write(report, tmp_path / "f.csv", tmp_path / "f.json", "<p>", "text", "<p>")
+    folder = folder_of(tmp_path, report, findings, tmp_path / "f.csv")
     validator = Draft202012Validator(json.loads(SCHEMA.read_text()))
     before = json.loads((tmp_path / "report.json").read_text())
     validator.validate(before)
@@ -116,9 +124,7 @@ def test_report_json_is_valid_by_its_schema_before_and_after_the_deliveries(tmp_
 
 
 def test_a_report_without_findings_is_valid(tmp_path: Path) -> None:
-    folder = ReportFolder(tmp_path)
-    write_findings(spool_of(tmp_path), tmp_path / "f.csv", tmp_path / "f.json")
-    folder.write(make_report(), tmp_path / "f.csv", tmp_path / "f.json", "", "", "")
+    folder_of(tmp_path, make_report(), spool_of(tmp_path), tmp_path / "f.csv")
     assert json.loads((tmp_path / "report.json").read_text())["findings"] == []
 
 
@@ -152,10 +158,9 @@ def test_the_schema_describes_and_requires_every_key() -> None:
 def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    write_findings(spool_of(tmp_path), tmp_path / "f.csv", tmp_path / "f.json")
-    folder = ReportFolder(out)
-    folder.write(make_report(), tmp_path / "f.csv", tmp_path / "f.json", "<p>", "text", "<p>")
+    folder = folder_of(out, make_report(), spool_of(tmp_path), tmp_path / "f.csv")
     folder.finish(make_report())
+    folder.json.give_up()  # as at the end of each run, whatever became of it
     names = {"report.html", "report.txt", "controls.html", "report.json", "findings.csv"}
     assert {path.name for path in out.iterdir()} == names == {path.name for path in folder.written}
 
@@ -166,8 +171,7 @@ def test_the_table_stays_when_the_one_it_was_made_from_is_gone(tmp_path: Path, l
     out.mkdir()
     if not linked:
         (out / ".findings.csv.partial").write_text("what an earlier run left behind, which no link can replace")
-    write_findings(spool_of(tmp_path, make_finding()), table, tmp_path / "f.json")
-    ReportFolder(out).write(make_report(), table, tmp_path / "f.json", "<p>", "text", "<p>")
+    folder_of(out, make_report(), spool_of(tmp_path, make_finding()), table)
     written = table.read_bytes()
     assert (table.stat().st_nlink == 2) is linked
     table.unlink()
@@ -176,10 +180,8 @@ def test_the_table_stays_when_the_one_it_was_made_from_is_gone(tmp_path: Path, l
 
 
 def test_a_folder_that_cannot_be_written_is_a_channel_that_failed(tmp_path: Path) -> None:
-    write_findings(spool_of(tmp_path), tmp_path / "f.csv", tmp_path / "f.json")
-    folder = ReportFolder(tmp_path / "missing")
     report = make_report()
-    folder.write(report, tmp_path / "f.csv", tmp_path / "f.json", "", "", "")
+    folder = folder_of(tmp_path / "missing", report, spool_of(tmp_path, make_finding()), tmp_path / "f.csv")
     folder.finish(report)
     (delivery,) = report.deliveries
     assert (delivery.channel, delivery.ok) == ("files", False)

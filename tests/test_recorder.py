@@ -43,7 +43,8 @@ def files_of(folder: Path, found: list[Any], run: int, *, rows: bool) -> tuple[b
         recorder._keep_rows = lambda *_: False  # type: ignore[method-assign]  # the other way
     for number, (index, changes, outcome) in enumerate(found):
         recorder.settle(index, make_backup(id=f"b{number % 5}", **changes), outcome)
-    heads = write_findings(spool, folder / "f.csv", folder / "f.json")
+    with (folder / "f.json").open("wb") as listing:
+        heads = write_findings(spool, folder / "f.csv", listing)
     assert sum(tally.failed for tally in recorder.tallies) == sum(isinstance(outcome, str) for *_, outcome in found)
     assert len(heads.top) == sum(tally.failed for tally in recorder.tallies)
     return (folder / "f.csv").read_bytes(), (folder / "f.json").read_bytes()
@@ -106,7 +107,8 @@ def test_a_backup_is_kept_as_listed_as_it_is_when_it_was_built(
         assert recorder.takes_listed == [True]
         for row in rows:
             recorder.settle(0, build(row), outcome)
-        write_findings(spool, folder / "f.csv", folder / "f.json")
+        with (folder / "f.json").open("wb") as listing:
+            write_findings(spool, folder / "f.csv", listing)
         files.append(((folder / "f.csv").read_bytes(), (folder / "f.json").read_bytes()))
     assert files[0] == files[1]
 
@@ -147,7 +149,8 @@ def test_many_are_settled_together_as_each_is_alone(
                 except CRASHES as problem:
                     recorder.crashed(0, as_backup(row), problem)
         said = [recorder.said_already(1, row.id) for row in rows]
-        write_findings(spool, tmp_path / "f.csv", tmp_path / "f.json")
+        with (tmp_path / "f.json").open("wb") as listing:
+            write_findings(spool, tmp_path / "f.csv", listing)
         results.append((recorder.tallies, said, (tmp_path / "f.csv").read_bytes(), (tmp_path / "f.json").read_bytes()))
     assert results[0] == results[1]
     found = isinstance(outcome, str) and outcome != ""
@@ -238,7 +241,8 @@ def test_a_region_that_must_be_quoted_is(tmp_path: Path) -> None:
     spool = FindingSpool(tmp_path)
     recorder = Recorder(RULES, project_id=PROJECT, region='a,"b', findings=spool)
     recorder.settle(0, make_backup(), "it failed")
-    write_findings(spool, tmp_path / "f.csv", tmp_path / "f.json")
+    with (tmp_path / "f.json").open("wb") as listing:
+        write_findings(spool, tmp_path / "f.csv", listing)
     assert '"a,""b"' in (tmp_path / "f.csv").read_text()
     (item, _) = (tmp_path / "f.json").read_text().split("\n]")
     assert msgspec.json.decode(item)["region"] == 'a,"b'

@@ -3,7 +3,7 @@
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -38,7 +38,8 @@ _GET_ACTIONS = {
 
 PAGE_LIMIT = 1000  # the largest that the API gives (table 4, `limit`)
 LARGEST_BODY = 64 * 2**20  # bytes after inflating; 1000 records are 1 to 2 MiB
-_CHUNK = 2**20  # bytes that are read at once: about a page
+_CHUNK = 2**17  # bytes that are read at once: more would be fresh memory each time, which takes longer than to copy it
+_LARGEST_SPARE = 4 * 2**20  # bytes of a body whose memory is used again
 _HEADERS = {
     "User-Agent": f"cbr-auditor/{__version__}",
     "Accept": "application/json",
@@ -78,6 +79,8 @@ class CbrClient:
         self._ca_file = ca_file
         self._sessions: list[HostSession] = []
         self._idle: list[HostSession] = []
+        self._spare: list[bytearray] = []
+        """Bodies that were read, for the next ones: fresh memory for each page would take longer than its request."""
 
     def list_page(self, offset: int, filters: Filters, limit: int = PAGE_LIMIT) -> Page:
         """One page of `GET /backups`, oldest first. `offset` counts rows and is left out where it is 0.
@@ -93,12 +96,15 @@ class CbrClient:
         Both raise `ListingError`.
         """
         query, action = _page_query(offset, filters, PAGE_LIMIT), "cbr:backups:list"
-        body = self.get("/backups", query, bytes, action=action)
+        body = self._insist(lambda: self._answer("/backups", query, action))
 
         def read() -> Page:
-            with suppress(AnswerError):
-                return read_page(body)
-            return self.get("/backups", query, read_page, action=action, came=body)
+            try:
+                page = read_page(body)
+            except AnswerError:
+                return self.get("/backups", query, read_page, action=action, came=body)
+            self._spend(body)
+            return page
 
         return read
 
@@ -129,22 +135,35 @@ class CbrClient:
         return self.get(f"/{kind}/{quote(ident, safe='')}", {}, _record, action=_GET_ACTIONS[kind])
 
     def get(
-        self, path: str, query: Mapping[str, Any], read: Callable[[bytes], T], *, action: str, came: bytes | None = None
+        self,
+        path: str,
+        query: Mapping[str, Any],
+        read: Callable[[bytearray], T],
+        *,
+        action: str,
+        came: bytearray | None = None,
     ) -> T:
-        """What `read` makes of the answer of `GET path`; `action` is the IAM action that it takes.
+        """What `read` makes of the answer of `GET path`, which is overwritten then; `action` is the IAM action.
 
         An answer that `came` already is the first try. Raises `ListingError`.
         """
         bodies = [] if came is None else [came]
 
         def attempt() -> T:
-            if bodies:
-                return self._read(bodies.pop(), read)
-            with self._slots:
-                body = self._answer(path, query, action)
-            return self._read(body, read)
+            body = bodies.pop() if bodies else self._answer(path, query, action)
+            result = self._read(body, read)
+            self._spend(body)
+            return result
 
+        return self._insist(attempt)
+
+    def _insist(self, attempt: Callable[[], T]) -> T:
         return insist(attempt, self._deadline, self._patience, lambda: self._closed)
+
+    def _spend(self, body: bytearray) -> None:
+        """Let a body that was read be overwritten by another one."""
+        if len(body) <= _LARGEST_SPARE:
+            self._spare.append(body)
 
     @contextmanager
     def at_most(self, share: float, what: str) -> Iterator[None]:
@@ -162,7 +181,7 @@ class CbrClient:
         for session in self._sessions:
             session.close()
 
-    def _read(self, body: bytes, read: Callable[[bytes], T]) -> T:
+    def _read(self, body: bytearray, read: Callable[[bytearray], T]) -> T:
         try:
             return read(body)
         except AnswerError:
@@ -172,17 +191,17 @@ class CbrClient:
                 raise AnswerError(f"{self._host} answered 200 with an error ({one_line(f'{code} {text}')})") from None
             return read(body)  # it fails again, and quotes what is masked
 
-    def _masked(self, body: bytes) -> bytes:
+    def _masked(self, body: bytearray) -> bytearray:
         """The beginning of a body that will be quoted, without the credentials that a server may echo."""
-        return self._hide(body[: 2**16].decode("utf-8", "replace")).encode()
+        return bytearray(self._hide(body[: 2**16].decode("utf-8", "replace")).encode())
 
     def _hide(self, text: str) -> str:
         """The text without the credentials; a user's token may be younger than this client."""
         return Mask(getattr(self.auth, "secrets", ())).text(text)
 
-    def _answer(self, path: str, query: Mapping[str, Any], action: str) -> bytes:
+    def _answer(self, path: str, query: Mapping[str, Any], action: str) -> bytearray:
         """The body of one answer. Raises `ListingError` where there is none or its status is not 200."""
-        with self._session() as session, closing(self._send(session, path, query)) as response:
+        with self._slots, self._session() as session, closing(self._send(session, path, query)) as response:
             if response.status_code == 200:
                 return self._body(response)
             body = self._masked(self._body(response))
@@ -230,16 +249,19 @@ class CbrClient:
         except (urllib3.exceptions.HTTPError, UnicodeError) as problem:
             raise unreachable(problem, self._host, self._hide) from None
 
-    def _body(self, response: requests.Response) -> bytes:
+    def _body(self, response: requests.Response) -> bytearray:
         """The body, inflated. No more than `LARGEST_BODY` is kept of it, and no trickle outlasts the deadline."""
         inflate = _inflater(response.headers.get("Content-Encoding", "identity"))
-        chunks = []
+        try:
+            body = self._spare.pop()
+        except IndexError:
+            body = bytearray()
         size = 0
         try:
             # Only read1 comes back with what is there; it must not decode, or it waits until there is some text.
             while chunk := response.raw.read1(_CHUNK, decode_content=False):
                 text = chunk if inflate is None else inflate.decompress(chunk, LARGEST_BODY)
-                chunks.append(text)
+                body[size : size + len(text)] = text
                 size += len(text)
                 if size > LARGEST_BODY or (inflate is not None and inflate.unconsumed_tail):
                     raise AnswerError(
@@ -250,7 +272,8 @@ class CbrClient:
             raise unreachable(problem, self._host, self._hide) from None
         except zlib.error as problem:
             raise AnswerError(f"{self._host} sent gzip that cannot be inflated: {problem}") from None
-        return b"".join(chunks)
+        del body[size:]
+        return body
 
 
 def _page_query(offset: int, filters: Filters, limit: int) -> dict[str, Any]:
@@ -267,7 +290,7 @@ def _inflater(encoding: str) -> Any:
     return zlib.decompressobj(wbits=31)  # gzip (RFC 1952)
 
 
-def _record(body: bytes) -> dict[str, Any]:
+def _record(body: bytearray) -> dict[str, Any]:
     """The one object of an answer such as `{"vault": {...}}`, as it came. Raises `AnswerError`."""
     content = loads(body)
     values = list(content.values()) if isinstance(content, dict) else []

@@ -19,7 +19,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _DECIMAL = re.compile(r"\s*[+-]?[0-9]{1,18}(\.[0-9]{1,18})?\s*")
 
 
-def loads(body: bytes) -> Any:
+def loads(body: bytes | bytearray) -> Any:
     """JSON by the standard library, which takes lone surrogates and broken UTF-8. Raises `AnswerError`."""
     try:
         return json.loads(body.decode("utf-8-sig", "replace"), parse_int=_number)

@@ -113,7 +113,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return not named.isdisjoint(self.unreadable)
 
 
-def read_policies(body: bytes) -> RecordPage[Policy]:
+def read_policies(body: bytes | bytearray) -> RecordPage[Policy]:
     """Read an answer of `GET /policies`.
 
     Raises `AnswerError` where the body is no JSON object with a list called `policies`.

@@ -95,7 +95,7 @@ _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _ODD = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def read_page(body: bytes) -> Page:
+def read_page(body: bytes | bytearray) -> Page:
     """Read an answer of `GET /backups`.
 
     Raises `AnswerError` where the body is no JSON object with a list called `backups`.
@@ -107,7 +107,7 @@ def read_page(body: bytes) -> Page:
     return _read_page_by_record(body)
 
 
-def read_backup(body: bytes) -> Backup:
+def read_backup(body: bytes | bytearray) -> Backup:
     """Read an answer of `GET /backups/{id}`.
 
     Raises `AnswerError` where the body holds no readable backup.
@@ -122,7 +122,7 @@ def read_backup(body: bytes) -> Backup:
     return as_backup(row)
 
 
-def _read_page_by_record(body: bytes) -> Page:
+def _read_page_by_record(body: bytes | bytearray) -> Page:
     try:
         page = _RAW_ENVELOPE.decode(body)
         return Page([_read_row(raw) for raw in page.backups], read_count(msgspec.json.decode(page.count)))

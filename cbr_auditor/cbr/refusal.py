@@ -46,7 +46,9 @@ def unreachable(
     )
 
 
-def refusal(response: requests.Response, body: bytes, host: str, project_id: str, action: str) -> ListingError:
+def refusal(
+    response: requests.Response, body: bytes | bytearray, host: str, project_id: str, action: str
+) -> ListingError:
     """The error of an answer that is not 200, in words: status, code, text, request id, and the mend."""
     status = response.status_code
     code, text, request_id = read_error(body)
@@ -98,7 +100,7 @@ def refusal(response: requests.Response, body: bytes, host: str, project_id: str
     return ListingError(what, "Check [listing] in auditor.toml and the project id.", status, passing=status in _PASSING)
 
 
-def read_error(body: bytes) -> tuple[str, str, str]:
+def read_error(body: bytes | bytearray) -> tuple[str, str, str]:
     """Code, text and request id of an error body; each empty where absent.
 
     Four layers answer in four shapes (CBR, API gateway, CBR for an odd URL, IAM): the keys are tried at the top,

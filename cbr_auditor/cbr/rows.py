@@ -32,7 +32,7 @@ class RecordPage(msgspec.Struct, Generic[R], frozen=True):
     count: int | None
 
 
-def read_rows(body: bytes, key: str, read: Callable[[str, Fields], R]) -> RecordPage[R]:
+def read_rows(body: bytes | bytearray, key: str, read: Callable[[str, Fields], R]) -> RecordPage[R]:
     """Read the rows of the list at `key`; `read` makes a record of an id and fields.
 
     Raises `AnswerError` where the body is no JSON object with such a list.

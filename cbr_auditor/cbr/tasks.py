@@ -97,7 +97,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         return one_line(" ".join(part for part in (self.error_code, self.error_message) if part), 200)
 
 
-def read_tasks(body: bytes) -> RecordPage[Task]:
+def read_tasks(body: bytes | bytearray) -> RecordPage[Task]:
     """Read an answer of `GET /operation-logs`.
 
     Raises `AnswerError` where the body is no JSON object with a list called `operation_logs`.

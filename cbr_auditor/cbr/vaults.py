@@ -122,7 +122,7 @@ class Vault(msgspec.Struct, frozen=True, kw_only=True):
         return next((member for member in self.resources or () if member.id == resource_id), None)
 
 
-def read_vaults(body: bytes) -> RecordPage[Vault]:
+def read_vaults(body: bytes | bytearray) -> RecordPage[Vault]:
     """Read an answer of `GET /vaults`.
 
     Raises `AnswerError` where the body is no JSON object with a list called `vaults`.

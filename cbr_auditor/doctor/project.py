@@ -114,7 +114,7 @@ def _detail(client: CbrClient, listed: Answer) -> Callable[[], dict[str, Any]]:
     return lambda: client.record("backups", ident)
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _object(body: bytes | bytearray) -> dict[str, Any]:
     content = loads(body)
     return content if isinstance(content, dict) else {}
 

@@ -70,12 +70,13 @@ def test_a_run_that_writes_none_imports_none() -> None:
 
 def test_a_format_that_cannot_be_written_is_a_channel_that_failed(tmp_path: Path) -> None:
     report = make_report()
-    write_findings(FindingSpool(tmp_path), tmp_path / "f.csv", tmp_path / "f.json")
     out = tmp_path / "out"
     (out / ".report.sarif.partial").mkdir(parents=True)
     folder = ReportFolder(out)
+    folder.json.begin(report)
+    write_findings(FindingSpool(tmp_path), tmp_path / "f.csv", folder.json)
     formats = format_files(FORMATS, Material(report, [], str))
-    folder.write(report, tmp_path / "f.csv", tmp_path / "f.json", "", "", "")
+    folder.write(report, tmp_path / "f.csv", "", "", "")
     folder.add(formats)
     folder.finish(report)
     (delivery,) = report.deliveries
