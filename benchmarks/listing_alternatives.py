@@ -34,7 +34,7 @@ def with_details(endpoint: str, project: str, in_flight: int = 8) -> int:
     from cbr_auditor.details import Details  # noqa: PLC0415  # as above
 
     client = CbrClient(endpoint, project, TokenAuth("benchmark"), Deadline(SystemClock(), 840))
-    details = Details(client.backup, in_flight)
+    details = Details(client.ask_backup, in_flight)
     backups = [Backup(f"{number:08x}-0000-4498-8144-dc848d099af5", "available") for number in range(100)]
     for backup in backups:
         details.ask(backup.id)

@@ -194,7 +194,7 @@ def _audit_target(
         hidden = hides_resources(target.filters)
         judge.add_members(inventory.vaults, hidden and f"the backups that [listing] {hidden} leaves out")
         judge.finish(
-            client.backup,
+            client.ask_backup,
             lambda: failure_reasons(lambda offset: client.failed_tasks(offset, now - KEPT)),
             unseen=_unseen(target, listing.state),
             in_flight=in_flight,

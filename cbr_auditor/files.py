@@ -130,7 +130,9 @@ class JsonFile:
                 self._file.write(_last(report.deliveries))
                 self._file.close()
                 self._partial.replace(self.path)
-        return self._file is not None
+                self._file = None
+                return True
+        return False
 
     def add_deliveries(self, deliveries: list[Delivery]) -> None:
         """Replace the last key in the file."""
@@ -140,11 +142,11 @@ class JsonFile:
             file.truncate()
 
     def give_up(self) -> None:
-        """Leave nothing behind that is not whole."""
+        """Leave nothing behind that is not whole; nothing is done where it is."""
         file, self._file = self._file, None
-        with contextlib.suppress(OSError):
-            self._partial.unlink(missing_ok=True)
         if file is not None:
+            with contextlib.suppress(OSError):
+                self._partial.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # what is still to be written finds no space either
                 file.close()
 

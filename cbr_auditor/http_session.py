@@ -1,14 +1,17 @@
 """Sessions of `requests` that follow nobody."""
 
+import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.hooks import default_hooks
-from urllib3.connectionpool import ConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
 
 
 class Session(requests.Session):
@@ -18,24 +21,85 @@ class Session(requests.Session):
         """Nowhere."""
 
 
+class _AheadConnection(HTTPConnection):
+    """A connection on which a request may be sent before anybody waits for its answer."""
+
+    _sent: tuple[str, str] | None = None
+
+    def send_ahead(self, method: str, url: str, headers: Mapping[str, str]) -> None:
+        """Send the request that `request` will be called for next."""
+        self.request(method, url, headers=headers, preload_content=False, decode_content=False)
+        self._sent = method, url
+
+    def request(self, method: str, url: str, *arguments: Any, **options: Any) -> None:
+        """Send a request, if it was not sent already."""
+        sent, self._sent = self._sent, None
+        if sent == (method, url):
+            return
+        if sent is not None:
+            self.close()  # or the answer to the other one would be taken for that to this one
+        super().request(method, url, *arguments, **options)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it can be used. One that has something to read has broken off, but for the answer that is due."""
+        return self.sock is not None if self._sent else super().is_connected
+
+    def close(self) -> None:
+        """Close it; what was sent is not answered any more."""
+        self._sent = None
+        super().close()
+
+
+class _AheadTlsConnection(_AheadConnection, HTTPSConnection):
+    """The same, encrypted."""
+
+
 class _HostAdapter(HTTPAdapter):
     """Looks once for what all requests to one host share: its pool of connections, and what a request line shows."""
 
-    pool: ConnectionPool | None = None
+    pool: HTTPConnectionPool | None = None
 
-    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> ConnectionPool:
+    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> HTTPConnectionPool:
         """The pool that the first request found."""
         if self.pool is None:
-            self.pool = super().get_connection_with_tls_context(*arguments, **options)
+            pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*arguments, **options))
+            pool.ConnectionCls = _AheadTlsConnection if isinstance(pool, HTTPSConnectionPool) else _AheadConnection
+            self.pool = pool
         return self.pool
 
     def request_url(self, request: requests.PreparedRequest, _proxies: Mapping[str, str] | None) -> str:
         """The path and the query: only a proxy for plain http is shown more, and nobody asks one."""
         return request.path_url
 
+    def send_ahead(self, request: requests.PreparedRequest, timeout: float, options: Mapping[str, Any]) -> None:
+        """Connect where that is needed, and send; `send` with the same request then waits for the answer.
+
+        Raises as `send` does. It is what urllib3's `urlopen` does before it waits, which has no public name there.
+        """
+        pool = self.get_connection_with_tls_context(request, options["verify"], options["proxies"], options["cert"])
+        self.cert_verify(pool, request.url, options["verify"], options["cert"])  # type: ignore[no-untyped-call]
+        connection = cast("_AheadConnection", pool._get_conn())  # noqa: SLF001
+        try:
+            connection.timeout = timeout
+            if connection.is_closed and pool.proxy is not None:
+                pool._prepare_proxy(connection)  # noqa: SLF001
+            elif connection.is_closed:
+                connection.connect()
+            connection.send_ahead(request.method or "GET", request.path_url, request.headers)
+        except BaseException as problem:
+            connection.close()
+            if isinstance(problem, ssl.SSLError):
+                raise requests.exceptions.SSLError(problem) from problem
+            if isinstance(problem, (NewConnectionError, OSError)):
+                raise requests.ConnectionError(problem) from problem
+            raise
+        finally:
+            pool._put_conn(connection)  # noqa: SLF001
+
 
 class HostSession(Session):
-    """Asks one host many times, from one thread.
+    """Asks one host many times, one request after the other.
 
     `requests` prepares a request and looks for proxies and certificates once, not for each request: that took a third
     of a request's time. Each has its own address, cookies, authentication and hooks.
@@ -44,22 +108,37 @@ class HostSession(Session):
     def __init__(self, base: str, auth: AuthBase, headers: Mapping[str, str], ca_file: str | None) -> None:
         super().__init__()
         self.headers.update(headers)
-        self.mount(base, _HostAdapter())
+        self._adapter = _HostAdapter()
+        self.mount(base, self._adapter)
         self.trust_env = not base.startswith("http://")  # http is loopback only: a proxy has no business there
         self._first = self.prepare_request(requests.Request("GET", base, auth=_nobody))
         # The file is named here, or REQUESTS_CA_BUNDLE would win.
         self._options = self.merge_environment_settings(base, {}, True, ca_file or True, None)
+        self._ahead: requests.PreparedRequest | None = None
         self.auth = auth
 
     def ask(self, path: str, query: Mapping[str, Any], timeout: tuple[float, float]) -> requests.Response:
-        """The answer to `GET` of a quoted path below the base, its body yet to be read. Raises as `requests` does."""
+        """The answer to `GET` of a quoted path below the base, its body yet to be read. Raises as `requests` does.
+
+        Where a request was sent ahead it is the answer to that one, which has to be the same.
+        """
+        request, self._ahead = self._ahead or self._prepared(path, query), None
+        return self.send(request, timeout=timeout, allow_redirects=False, **self._options)
+
+    def send_ahead(self, path: str, query: Mapping[str, Any], timeout: float) -> None:
+        """Send what `ask` will be called for next, without waiting for the answer. Raises as `requests` does."""
+        request = self._prepared(path, query)
+        self._adapter.send_ahead(request, timeout, self._options)
+        self._ahead = request
+
+    def _prepared(self, path: str, query: Mapping[str, Any]) -> requests.PreparedRequest:
         request = self._first.copy()
         request.hooks = default_hooks()  # a copy shares them
         search = urlencode(query, doseq=True)
         request.url = f"{self._first.url}{path}?{search}" if search else f"{self._first.url}{path}"
         request.prepare_cookies(self.cookies)
         request.prepare_auth(self.auth)
-        return self.send(request, timeout=timeout, allow_redirects=False, **self._options)
+        return request
 
 
 def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:

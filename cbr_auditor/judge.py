@@ -6,7 +6,7 @@ from typing import Literal
 
 from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.cbr.vaults import Vault
-from cbr_auditor.details import Details, FetchDetail
+from cbr_auditor.details import AskDetail, Details
 from cbr_auditor.errors import AccessError, ListingError
 from cbr_auditor.intake import DISKS, REASON, Intake
 from cbr_auditor.plan import Plan, Plans
@@ -94,13 +94,13 @@ class Judge:
                 if resource.name == member.name:
                     resource.name = member.name  # one object, as there are as many as resources
 
-    def finish(self, fetch: FetchDetail, fetch_reasons: FetchReasons, *, unseen: Unseen, in_flight: int = 8) -> None:
+    def finish(self, ask: AskDetail, fetch_reasons: FetchReasons, *, unseen: Unseen, in_flight: int = 8) -> None:
         """Judge the resources and what waited, fetching what the list does not show.
 
         `unseen` says, by a resource's id, which of its backups may exist without having been seen; None where all were.
         """
         self.not_examined += self._intake.finish()
-        details = Details(fetch, in_flight)
+        details = Details(ask, in_flight)
         reasons: dict[str, str] | None = None
         try:
             for plan in self._plans.made:

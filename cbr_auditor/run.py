@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import BoundedSemaphore
 
 import msgspec
 from requests.auth import AuthBase
@@ -17,6 +16,7 @@ from cbr_auditor.assessment import Scope, assess
 from cbr_auditor.audit import Audit, TargetPlan, audit
 from cbr_auditor.catalogue import Catalogue, load_catalogue
 from cbr_auditor.cbr.client import CbrClient
+from cbr_auditor.cbr.slots import Slots
 from cbr_auditor.clock import Clock, Deadline
 from cbr_auditor.control import read_controls
 from cbr_auditor.delivery import deliver
@@ -141,7 +141,7 @@ def waivers_of(settings: Settings, catalogue: Catalogue, now: datetime) -> Waive
 
 def targets_of(settings: Settings, deadline: Deadline, patience: Patience = PATIENT) -> list[TargetPlan]:
     """What to audit. All of it together has at most `settings.requests` requests in flight."""
-    slots = BoundedSemaphore(settings.requests)
+    slots = Slots(settings.requests)
     signed_in = Access(settings, deadline, patience).targets()
     return [_plan(settings, target, auth, deadline, slots, patience) for target, auth in signed_in]
 
@@ -151,7 +151,7 @@ def _plan(
     target: TargetSettings,
     auth: AuthBase,
     deadline: Deadline,
-    slots: BoundedSemaphore,
+    slots: Slots,
     patience: Patience,
 ) -> TargetPlan:
     endpoint = target.address() or settings.endpoint

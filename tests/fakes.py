@@ -1,10 +1,14 @@
 """What tests share: a clock that never waits, a healthy backup, a report."""
 
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+from cbr_auditor.cbr.pending import Pending
 from cbr_auditor.cbr.records import Backup
+from cbr_auditor.errors import ListingError
 from cbr_auditor.finding import Finding
 from cbr_auditor.report import (
     RESULTS,
@@ -18,6 +22,9 @@ from cbr_auditor.report import (
     Trigger,
 )
 from cbr_auditor.rule import Severity
+
+K = TypeVar("K")
+T = TypeVar("T")
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=timezone.utc)
 PROJECT = "0605767b5780d5762fc5c0118072a564"
@@ -46,6 +53,23 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         with self._lock:
             self._elapsed += seconds
+
+
+def asking(fetch: Callable[[K], T]) -> Callable[[K], Pending[T]]:
+    """Asks a server that answers at once: what the answer is does not depend on when it is taken."""
+
+    def ask(key: K) -> Pending[T]:
+        try:
+            answer = fetch(key)
+        except ListingError as problem:
+            return Pending(partial(_raise, problem))
+        return Pending(lambda: answer)
+
+    return ask
+
+
+def _raise(problem: Exception) -> Any:
+    raise problem
 
 
 def make_backup(**changes: Any) -> Backup:

@@ -18,7 +18,7 @@ from cbr_auditor.judge import Judge
 from cbr_auditor.plan import Plans
 from cbr_auditor.recorder import Recorder
 from cbr_auditor.spool import BackupSpool, FindingSpool
-from tests.fakes import NOW, PROJECT, make_backup
+from tests.fakes import NOW, PROJECT, asking, make_backup
 
 RULES = [rule for rule in load_catalogue(None, profile="strict").rules if rule.subject in {"backup", "resource"}]
 RULES = [rule for rule in RULES if not rule.lists]
@@ -70,7 +70,10 @@ def found(pages: Sequence[Sequence[Backup]]) -> list[Finding]:
         for page in pages:
             judge.take([msgspec.structs.replace(backup) for backup in page])
         judge.finish(
-            lambda ident: msgspec.structs.replace(details[ident]), dict, unseen=lambda resource: None, in_flight=2
+            asking(lambda ident: msgspec.structs.replace(details[ident])),
+            dict,
+            unseen=lambda resource: None,
+            in_flight=2,
         )
         assert not any(tally.error_examples for tally in recorder.tallies)
         return list(findings)

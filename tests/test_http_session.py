@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -111,6 +112,43 @@ def test_a_cookie_goes_back_to_its_host(endpoint: CbrEndpoint) -> None:
     assert [request.headers.get("cookie") for request in endpoint.requests] == [None, "lane=7", "lane=7"]
 
 
+def test_a_request_that_is_sent_ahead_is_sent_once_and_answered_when_asked(endpoint: CbrEndpoint) -> None:
+    with closing(session_of(base_of(endpoint))) as session:
+        for number in range(3):
+            session.send_ahead("/backups", {"limit": number + 1}, 5.0)
+            assert session.ask("/backups", {"limit": number + 1}, TIMEOUT).content
+            assert session.ask("/backups", {"offset": number}, TIMEOUT).content
+    asked = [request.query for request in endpoint.requests]
+    assert asked == [
+        {name: [str(number + plus)]} for number in range(3) for name, plus in (("limit", 1), ("offset", 0))
+    ]
+
+
+def test_a_request_that_is_sent_ahead_shows_what_any_other_shows(endpoint: CbrEndpoint) -> None:
+    endpoint.faults.append(Fault(faults.status(200, b"{}", {"Set-Cookie": "lane=7; Path=/"}), times=1))
+    with closing(session_of(base_of(endpoint))) as session:
+        assert session.ask("/backups", {}, TIMEOUT).content
+        assert session.ask("/backups", {}, TIMEOUT).content
+        session.send_ahead("/backups", {}, 5.0)
+        assert session.ask("/backups", {}, TIMEOUT).content
+    assert dict(endpoint.requests[2].headers) == dict(endpoint.requests[1].headers)
+
+
+def test_an_answer_to_another_request_is_never_taken(endpoint: CbrEndpoint) -> None:
+    with closing(session_of(base_of(endpoint))) as session:
+        session.send_ahead("/backups", {"limit": 1}, 5.0)
+        session._ahead = None
+        assert session.ask("/vaults", {}, TIMEOUT).json()["vaults"] == []
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_nobody_who_listens_is_the_same_error_ahead_and_in_turn(ahead: bool, closed_proxy: str) -> None:
+    with closing(session_of(closed_proxy)) as session:
+        request = partial(session.send_ahead, timeout=5.0) if ahead else partial(session.ask, timeout=TIMEOUT)
+        with pytest.raises(requests.ConnectionError, match="refused"):
+            request("/backups", {})
+
+
 def test_netrc_gives_nothing_away(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "netrc").write_text("default login root password hunter2\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
@@ -129,7 +167,10 @@ def test_a_redirect_is_not_followed(endpoint: CbrEndpoint) -> None:
     assert len(endpoint.requests) == 1
 
 
-def test_https_goes_through_the_proxy_of_the_environment_without_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ahead", [True, False])
+def test_https_goes_through_the_proxy_of_the_environment_without_the_token(
+    monkeypatch: pytest.MonkeyPatch, ahead: bool
+) -> None:
     heard = []
 
     def refuse(connection: socket.socket) -> None:
@@ -138,8 +179,10 @@ def test_https_goes_through_the_proxy_of_the_environment_without_the_token(monke
 
     with scripted(refuse) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-        with closing(session_of("https://cbr.example/v3/p")) as session, pytest.raises(requests.exceptions.ProxyError):
-            session.ask("/backups", {}, TIMEOUT)
+        with closing(session_of("https://cbr.example/v3/p")) as session:
+            request = partial(session.send_ahead, timeout=5.0) if ahead else partial(session.ask, timeout=TIMEOUT)
+            with pytest.raises(requests.ConnectionError, match="403"):
+                request("/backups", {})
     assert heard[0].startswith(b"CONNECT cbr.example:443 ")
     assert TOKEN.encode() not in b"".join(heard)
 

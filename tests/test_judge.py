@@ -1,12 +1,12 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from threading import Barrier
 from typing import Any
 
 import pytest
 
 from cbr_auditor.catalogue import load_rules
+from cbr_auditor.cbr.pending import Pending
 from cbr_auditor.cbr.records import SERVER, Backup, Disk, ExtendInfo
 from cbr_auditor.errors import AccessError, DeadlineError, ListingError, NotFoundError
 from cbr_auditor.finding import Finding
@@ -16,7 +16,7 @@ from cbr_auditor.plan import Plans
 from cbr_auditor.recorder import Recorder
 from cbr_auditor.spool import BackupSpool, FindingSpool
 from cbr_auditor.waiver import Waivers
-from tests.fakes import NOW, PROJECT, make_backup
+from tests.fakes import NOW, PROJECT, asking, make_backup
 from tests.test_rule import EIGHT
 
 OURS = Path(__file__).parent.parent / "rules"
@@ -57,7 +57,7 @@ class Court:
             return detail(backup_id)
 
         self.judge.take(list(backups))
-        self.judge.finish(fetch, reasons, unseen=lambda resource_id: unseen)
+        self.judge.finish(asking(fetch), reasons, unseen=lambda resource_id: unseen)
         return list(self.spool)
 
     def tally(self, ident: str) -> Any:
@@ -171,15 +171,21 @@ def test_a_detail_that_tells_nothing_is_not_trusted(tmp_path: Path, detail: Call
 
 def test_details_are_asked_for_side_by_side_however_far_apart_they_stand(tmp_path: Path) -> None:
     court = Court(tmp_path, "backup-unencrypted")
-    barrier = Barrier(4, timeout=5)
+    under_way: list[str] = []
+    most = []
 
-    def fetch(backup_id: str) -> Backup:
-        barrier.wait()  # passes only if four are under way together
-        return disks(True)(backup_id)
+    def ask(backup_id: str) -> Pending[Backup]:
+        court.asked.append(backup_id)
+        under_way.append(backup_id)
+        most.append(len(under_way))
+        return Pending(lambda: under_way.remove(backup_id) or disks(True)(backup_id))  # type: ignore[func-returns-value]
 
     rows = [server(f"{each}-{age}", age, resource_id=str(each)) for each in range(8) for age in range(200, 0, -1)]
-    assert court.hear(*rows, detail=fetch) == []
+    court.judge.take(rows)
+    court.judge.finish(ask, dict, unseen=lambda resource_id: None, in_flight=4)
+    assert list(court.spool) == []
     assert len(court.asked) == 8
+    assert max(most) == 4
     assert court.judge.not_examined == 8 * 199
 
 

@@ -21,7 +21,7 @@ from cbr_auditor.resource import Resource
 from cbr_auditor.rule import Needs, NoProblem, Outcome, Unknown
 from cbr_auditor.screening import Open, Screening
 from cbr_auditor.waiver import Waiver, Waivers
-from tests.fakes import NOW, PROJECT
+from tests.fakes import NOW, PROJECT, asking
 from tests.test_judge import Court, disks
 
 NAIVE = NOW.replace(tzinfo=None)
@@ -112,7 +112,9 @@ def judged(rows: Sequence[ListedBackup | Backup], **options: Any) -> tuple[Any, 
         court = Court(Path(folder), **options)
         for start in range(0, len(rows), 5):
             court.judge.take(rows[start : start + 5])
-        court.judge.finish(lambda ident: Backup(ident, "available", children=[]), dict, unseen=lambda resource_id: None)
+        court.judge.finish(
+            asking(lambda ident: Backup(ident, "available", children=[])), dict, unseen=lambda resource_id: None
+        )
         findings = list(court.spool)
     resources = {
         ident: {
@@ -164,7 +166,7 @@ def test_the_disks_of_the_same_backups_are_looked_at(
             court = Court(Path(folder), *only, server_disks=server_disks)
             for start in range(0, len(backups), 5):
                 court.judge.take(backups[start : start + 5])
-            court.judge.finish(partial(detail_of, court), dict, unseen=lambda resource_id: None, in_flight=1)
+            court.judge.finish(asking(partial(detail_of, court)), dict, unseen=lambda resource_id: None, in_flight=1)
             heard.append((sorted(court.asked), list(court.spool), court.recorder.tallies, court.judge.not_examined))
     assert heard[0] == heard[1]
 
@@ -185,7 +187,7 @@ def test_of_a_server_only_the_newest_backup_waits(tmp_path: Path) -> None:
     court.judge._waiting.add = kept.append  # type: ignore[assignment,method-assign]
     court.judge.take(rows)
     assert kept == []
-    court.judge.finish(disks(True), dict, unseen=lambda resource_id: None)
+    court.judge.finish(asking(disks(True)), dict, unseen=lambda resource_id: None)
     assert [backup.id for _, _, backup in kept] == ["b01"]
     assert court.judge.not_examined == 29
     assert [tally.failed for tally in court.recorder.tallies] == [0, 30]
@@ -496,7 +498,7 @@ def test_each_backup_is_counted_once_under_overrides_too(tmp_path: Path) -> None
     override = {"resource": "erp-db", "rules": {"backup-expiring": {"within_days": 40}}}
     court = Court(tmp_path, "backup-error", "backup-expiring", overrides=[override])
     court.judge.take([row(id="b1"), row(id="b2", resource_name="web", resource_id="r2"), row(id="b3")])
-    court.judge.finish(lambda ident: Backup(ident, "available"), dict, unseen=lambda resource_id: None)
+    court.judge.finish(asking(lambda ident: Backup(ident, "available")), dict, unseen=lambda resource_id: None)
     assert court.tally("backup-error").checked == 3
 
 

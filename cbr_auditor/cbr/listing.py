@@ -10,11 +10,11 @@ shift the tail in front of the offset. `count` is a second opinion: where it doe
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
 
 import msgspec
 
+from cbr_auditor.cbr.pending import Pending
 from cbr_auditor.cbr.records import Backup, ListedBackup, Page, Row, UnreadableRecord
 from cbr_auditor.errors import ListingError
 
@@ -58,17 +58,16 @@ class ListingState(msgspec.Struct):
 
 _EXAMPLES = 20
 
-Fetch = Callable[[int], Page | Callable[[], Page]]
-"""Gives the page that begins at an offset, or what reads it once its turn has come."""
+Ask = Callable[[int], Pending[Page]]
+"""Asks for the page that begins at an offset."""
 
 
 class Listing:
     """Lists with up to `in_flight` pages asked for at once."""
 
-    def __init__(self, fetch: Fetch, *, in_flight: int = 8) -> None:
+    def __init__(self, ask: Ask, *, in_flight: int = 8) -> None:
         self.state = ListingState()
-        self._fetch = fetch
-        self._in_flight = in_flight
+        self._ahead = _Ahead(ask, in_flight)
         self._window: deque[set[str]] = deque(maxlen=_REMEMBERED)
         self._page_size = 0  # the most rows that one page had: what the server gives at once
         self._counts: set[int] = set()
@@ -76,13 +75,12 @@ class Listing:
 
     def backups(self) -> Iterator[list[ListedBackup | Backup]]:
         """The backups of each page, each backup once; afterwards `state` says what was not seen."""
-        pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="cbr-page")
         try:
-            yield from self._pages(_Ahead(pool, self._fetch, self._in_flight))
+            yield from self._pages(self._ahead)
         except ListingError as problem:
             self.state.broken = problem
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            self._ahead.forget()
         self._compare_count()
 
     def _pages(self, ahead: "_Ahead") -> Iterator[list[ListedBackup | Backup]]:
@@ -236,27 +234,25 @@ def _each_once(rows: list[Row]) -> list[Row]:
 class _Ahead:
     """Pages that are asked for before they are needed, at most `in_flight` of them."""
 
-    def __init__(self, pool: ThreadPoolExecutor, fetch: Fetch, in_flight: int) -> None:
-        self._pool = pool
-        self._fetch = fetch
+    def __init__(self, ask: Ask, in_flight: int) -> None:
+        self._ask = ask
         self._in_flight = in_flight
-        self._pages: dict[int, Future[Page | Callable[[], Page]]] = {}
+        self._pages: dict[int, Pending[Page]] = {}
 
     def plan(self, offset: int, step: int, end: int) -> None:
         """Ask for the pages from `offset` on that begin before `end`."""
         while offset < end and len(self._pages) < self._in_flight:
             if offset not in self._pages:
-                self._pages[offset] = self._pool.submit(self._fetch, offset)
+                self._pages[offset] = self._ask(offset)
             offset += max(1, step)
 
     def take(self, offset: int) -> Page:
         """The page at `offset`, asked for now where it was not before. Raises `ListingError`."""
-        future = self._pages.pop(offset, None)
-        page = self._fetch(offset) if future is None else future.result()
-        return page if isinstance(page, Page) else page()
+        asked = self._pages.pop(offset, None)
+        return (self._ask(offset) if asked is None else asked).take()
 
     def forget(self) -> None:
         """Drop what was asked for ahead: the list shrank, and those pages begin too late."""
-        for future in self._pages.values():
-            future.cancel()
+        for asked in self._pages.values():
+            asked.drop()
         self._pages.clear()

@@ -3,7 +3,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from cbr_auditor.cbr.client import CbrClient
 from cbr_auditor.cbr.listing import Listing
 from cbr_auditor.cbr.refusal import read_error
 from cbr_auditor.cbr.signature import SignatureAuth
+from cbr_auditor.cbr.slots import Slots
 from cbr_auditor.cbr.tasks import failure_reasons
 from cbr_auditor.clock import Deadline, SystemClock
 from cbr_auditor.demo import faults
@@ -31,6 +31,7 @@ from cbr_auditor.errors import (
     SettingsError,
     UnreachableError,
 )
+from cbr_auditor.http_retry import Patience
 from tests.delivery.receivers import scripted
 from tests.fakes import PROJECT, FakeClock
 
@@ -62,7 +63,7 @@ def client_of(endpoint: CbrEndpoint | str, clock: FakeClock, **options: Any) -> 
 
 def error_of(client: CbrClient) -> ListingError:
     with pytest.raises(ListingError) as caught:
-        client.list_page(0, {})
+        client.ask_page(0, {}).take()
     client.close()
     assert TOKEN not in repr(caught.value) + str(caught.value)
     return caught.value
@@ -70,8 +71,8 @@ def error_of(client: CbrClient) -> ListingError:
 
 def test_a_page_is_asked_for_as_the_api_wants_it(endpoint: CbrEndpoint, clock: FakeClock) -> None:
     client = client_of(endpoint, clock)
-    assert len(client.list_page(0, {"status": ["available", "error"], "name": ["a&b=c"]}).rows) == 0
-    client.list_page(7, {})
+    assert len(client.ask_page(0, {"status": ["available", "error"], "name": ["a&b=c"]}).take().rows) == 0
+    client.ask_page(7, {}).take()
     client.close()
     first, second = endpoint.requests
     assert first.path == f"/v3/{PROJECT}/backups"
@@ -88,7 +89,7 @@ def test_the_listing_reads_all_pages_over_a_socket(clock: FakeClock) -> None:
     rows = [row(number) for number in range(250)]
     with CbrEndpoint(rows, project_id=PROJECT, token=TOKEN, largest_page=40) as endpoint:
         client = client_of(endpoint, clock)
-        reader = Listing(lambda offset: client.list_page(offset, {}))
+        reader = Listing(lambda offset: client.ask_page(offset, {}))
         ids = [backup.id for page in reader.backups() for backup in page]
         client.close()
     assert ids == [each["id"] for each in rows]
@@ -98,10 +99,10 @@ def test_the_listing_reads_all_pages_over_a_socket(clock: FakeClock) -> None:
 def test_a_detail_shows_its_disks(endpoint: CbrEndpoint, clock: FakeClock) -> None:
     endpoint.details["00003"] = {**row(3), "children": [{"id": "d1", "extend_info": {"encrypted": True}}]}
     client = client_of(endpoint, clock)
-    backup = client.backup("00003")
+    backup = client.ask_backup("00003").take()
     assert [disk.encrypted for disk in backup.children or []] == [True]
     with pytest.raises(NotFoundError, match=r"BackupService\.6200"):
-        client.backup("gone")
+        client.ask_backup("gone").take()
     client.close()
 
 
@@ -126,7 +127,7 @@ PASSING = {
 def test_what_may_pass_is_asked_again(endpoint: CbrEndpoint, clock: FakeClock, name: str) -> None:
     endpoint.faults.append(Fault(PASSING[name], times=2))
     client = client_of(endpoint, clock, timeout=0.2)
-    assert len(client.list_page(0, {}).rows) == 25
+    assert len(client.ask_page(0, {}).take().rows) == 25
     client.close()
     assert len(endpoint.requests) == 3
     assert len(clock.slept) == 2
@@ -150,7 +151,7 @@ def test_a_trickling_body_cannot_outlast_the_deadline(endpoint: CbrEndpoint) -> 
     deadline = Deadline(clock, 1.0)
     client = CbrClient(endpoint.url, PROJECT, TokenAuth(TOKEN), deadline, timeout=0.5)
     with pytest.raises(DeadlineError):
-        client.list_page(0, {})
+        client.ask_page(0, {}).take()
     client.close()
     assert deadline.left() > 0
 
@@ -216,7 +217,7 @@ def test_retry_after_is_honoured_as_seconds_and_as_a_date(
 ) -> None:
     endpoint.faults.append(Fault(faults.throttled(value), times=1))
     client = client_of(endpoint, clock)
-    client.list_page(0, {})
+    client.ask_page(0, {}).take()
     client.close()
     assert least <= clock.slept[0] <= least + 1
 
@@ -298,7 +299,7 @@ def test_a_redirect_with_a_packed_page_is_refused_as_any_other(endpoint: CbrEndp
     page = b"<html>" + b" " * 2000
     endpoint.faults.append(Fault(faults.status(302, page, {"Location": "https://login.example.com/"})))
     with pytest.raises(ListingError, match=r"redirect to login\.example\.com"):
-        client_of(endpoint, clock).list_page(0, {})
+        client_of(endpoint, clock).ask_page(0, {}).take()
 
 
 def test_a_redirect_is_never_followed_with_the_token(endpoint: CbrEndpoint, clock: FakeClock) -> None:
@@ -364,25 +365,111 @@ def test_an_endpoint_that_is_no_host_is_unreachable(clock: FakeClock) -> None:
     assert isinstance(error, UnreachableError)
 
 
-def test_requests_one_after_the_other_use_one_connection_whatever_thread_asks(clock: FakeClock) -> None:
+def test_requests_one_after_the_other_use_one_connection(clock: FakeClock) -> None:
     with counting() as (url, connections):
         client = client_of(url, clock)
         for _ in range(3):
-            with ThreadPoolExecutor(1) as pool:
-                pool.submit(client.list_page, 0, {}).result()
+            client.ask_page(0, {}).take()
         client.close()
     assert len(connections) == 1
 
 
-def test_requests_at_the_same_time_never_share_a_connection(clock: FakeClock) -> None:
-    together = threading.Barrier(4)
+def test_requests_that_are_sent_ahead_are_under_way_together_and_each_has_its_connection(clock: FakeClock) -> None:
+    together = threading.Barrier(4)  # passes only if four are in flight
     with counting(together) as (url, connections):
         client = client_of(url, clock, timeout=5.0)
         for _ in range(3):
-            with ThreadPoolExecutor(4) as pool:
-                assert len(list(pool.map(lambda _: client.list_page(0, {}), range(4)))) == 4
+            asked = [client.ask_page(number, {}) for number in range(4)]
+            assert [page.take().count for page in reversed(asked)] == [0] * 4
         client.close()
     assert len(connections) == 4
+
+
+def test_a_client_sends_ahead_no_more_than_its_share(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    slots = Slots(5)
+    clients = [client_of(endpoint, clock, slots=slots) for _ in range(2)]
+    asked = [client.ask_page(0, {}) for client in clients for _ in range(6)]
+    assert slots.free == 1
+    clients[1].close()
+    asked += [clients[0].ask_page(0, {}) for _ in range(6)]
+    assert slots.free == 0
+    clients[0].close()
+    assert (slots.free, slots.shares) == (5, 0)
+
+
+def test_what_is_needed_now_does_not_wait_for_what_was_sent_ahead(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    slots = Slots(2)
+    client = client_of(endpoint, clock, slots=slots)
+    asked = [client.ask_backup(f"{number:05}") for number in range(3)]
+    assert slots.free == 0
+    assert len(client.ask_page(0, {}).take().rows) == 25
+    assert [backup.take().id for backup in asked] == ["00000", "00001", "00002"]
+    assert slots.free == 2
+    client.close()
+
+
+def test_clients_that_share_one_slot_come_to_an_end(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    slots = Slots(1)
+    counts = []
+
+    def listed() -> None:
+        client = client_of(endpoint, clock, slots=slots, timeout=5.0)
+        for _ in range(5):
+            asked = [client.ask_backup("00003") for _ in range(3)]
+            counts.append(len(client.ask_page(0, {}).take().rows) + len([one.take() for one in asked]))
+        client.close()
+
+    threads = [threading.Thread(target=listed) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert counts == [28] * 15
+    assert slots.free == 1
+
+
+def test_what_is_dropped_gives_back_its_slot_and_nobody_gets_its_answer(
+    endpoint: CbrEndpoint, clock: FakeClock
+) -> None:
+    slots = Slots(2)
+    client = client_of(endpoint, clock, slots=slots)
+    client.ask_backup("00001").drop()
+    assert slots.free == 2
+    assert client.ask_backup("00002").take().id == "00002"
+    client.close()
+
+
+def test_a_request_that_could_not_be_sent_ahead_has_had_its_first_try(clock: FakeClock) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        client = client_of(f"http://127.0.0.1:{held.getsockname()[1]}", clock, patience=Patience(1, 0.0))
+        first, second = client.ask_page(0, {}), client.ask_page(1, {})
+        with CbrEndpoint([], project_id=PROJECT, token=TOKEN) as endpoint:
+            client._base = f"{endpoint.url}/v3/{PROJECT}"  # somebody listens now
+            with pytest.raises(UnreachableError, match="refused"):
+                first.take()
+            assert second.take().count == 0  # which was not sent, as the first could not be
+            assert len(endpoint.requests) == 1
+    client.close()
+
+
+def test_an_answer_that_does_not_come_is_asked_for_again(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    client = client_of(endpoint, clock)
+    endpoint.faults.append(Fault(faults.reset(), times=2))
+    asked = [client.ask_backup(f"{number:05}") for number in range(5)]
+    assert [backup.take().id for backup in asked] == [f"{number:05}" for number in range(5)]
+    assert len(endpoint.requests) == 7
+    client.close()
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_opened_anew(clock: FakeClock) -> None:
+    with counting(closes=True) as (url, connections):
+        client = client_of(url, clock)
+        for _ in range(3):
+            assert client.ask_page(0, {}).take().count == 0
+            assert clock.slept == []
+        client.close()
+    assert len(connections) == 3
 
 
 class EmptyList(BaseHTTPRequestHandler):
@@ -400,8 +487,11 @@ class EmptyList(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def counting(together: threading.Barrier | None = None) -> Iterator[tuple[str, list[Any]]]:
-    """A server that keeps connections open and lists them; it answers once so many requests have come `together`."""
+def counting(together: threading.Barrier | None = None, *, closes: bool = False) -> Iterator[tuple[str, list[Any]]]:
+    """A server that lists its connections, which it keeps open unless it `closes` each without a word of warning.
+
+    It answers once so many requests have come `together`.
+    """
     connections = []
 
     class Handler(EmptyList):
@@ -415,6 +505,7 @@ def counting(together: threading.Barrier | None = None) -> Iterator[tuple[str, l
             if together is not None:
                 together.wait(5)
             super().do_GET()
+            self.close_connection = closes
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -460,7 +551,7 @@ def test_a_private_authority_is_trusted_where_set(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/certs/ca-certificates.crt")
     client = client_of(tls_server[0], clock, ca_file=tls_server[1], timeout=5.0)
-    assert client.list_page(0, {}).count == 0
+    assert client.ask_page(0, {}).take().count == 0
     client.close()
 
 
@@ -502,7 +593,7 @@ def test_no_request_is_logged_with_its_token(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     client = client_of(endpoint, clock)
-    client.list_page(0, {})
+    client.ask_page(0, {}).take()
     client.close()
     assert TOKEN not in caplog.text
 

@@ -1,19 +1,18 @@
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from threading import Barrier
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cbr_auditor.cbr import listing
 from cbr_auditor.cbr.listing import Listing, ListingState
+from cbr_auditor.cbr.pending import Pending
 from cbr_auditor.cbr.records import Page, Row, UnreadableRecord
-from cbr_auditor.errors import AccessError, ListingError, UnreachableError
-from tests.fakes import make_backup
+from cbr_auditor.errors import AccessError, UnreachableError
+from tests.fakes import asking, make_backup
 
 LIMIT = 20
+
+Before = Callable[[int], None]
 
 
 class Project:
@@ -23,7 +22,7 @@ class Project:
         self.rows: list[Row] = [make_backup(id=f"{number:05}") for number in range(rows)]
         self.largest_page = largest_page
         self.asked: list[int] = []
-        self.before: Callable[[int], None] = lambda request: None
+        self.before: Before = lambda request: None
         self.count: Callable[[], int | None] = lambda: len(self.rows)
 
     def fetch(self, offset: int) -> Page:
@@ -41,23 +40,8 @@ class Project:
             del self.rows[position % len(self.rows)]
 
 
-class Inline(Executor):
-    """Runs at once what is asked for ahead: early answers, deterministic tests."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        pass
-
-    def submit(self, function: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(function(*arguments, **options))
-        except ListingError as problem:
-            future.set_exception(problem)
-        return future
-
-
 def listed(project: Project, in_flight: int = 4) -> tuple[list[str], ListingState]:
-    reader = Listing(project.fetch, in_flight=in_flight)
+    reader = Listing(asking(project.fetch), in_flight=in_flight)
     ids = [backup.id for page in reader.backups() for backup in page]
     return ids, reader.state
 
@@ -121,16 +105,24 @@ def test_a_page_that_was_cut_short_does_not_end_the_list(counted: bool) -> None:
 
 def test_pages_are_asked_for_ahead_and_at_most_so_many_at_once() -> None:
     project = Project(200)
-    barrier = Barrier(4, timeout=5)
+    under_way: set[int] = set()
+    most = []
 
-    def fetch(offset: int) -> Page:
-        if 0 < offset < 60:
-            barrier.wait()  # passes only if four of these are in flight together
-        return project.fetch(offset)
+    def ask(offset: int) -> Pending[Page]:
+        under_way.add(offset)
+        most.append(len(under_way))
 
-    reader = Listing(fetch, in_flight=4)
+        def take() -> Page:
+            under_way.remove(offset)
+            return project.fetch(offset)
+
+        return Pending(take, lambda: under_way.remove(offset))
+
+    reader = Listing(ask, in_flight=4)
     assert sum(len(page) for page in reader.backups()) == 200
     assert reader.state.ended
+    assert max(most) == 4
+    assert not under_way
 
 
 def test_a_failed_page_keeps_what_was_read_and_says_why() -> None:
@@ -179,7 +171,7 @@ def test_more_rows_than_the_api_counts_is_noted_and_loses_nothing() -> None:
 
 
 def test_a_server_that_repeats_its_page_for_ever_is_found_out() -> None:
-    reader = Listing(lambda offset: Project(100).fetch(0), in_flight=4)
+    reader = Listing(asking(lambda offset: Project(100).fetch(0)), in_flight=4)
     ids = [backup.id for page in reader.backups() for backup in page]
     assert len(ids) == LIMIT
     assert not reader.state.ended
@@ -267,9 +259,7 @@ def test_a_run_that_says_complete_has_every_backup_that_existed_throughout(
 
     project.before = change
     original = {row.id for row in project.rows}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listing, "ThreadPoolExecutor", Inline)
-        ids, state = listed(project, in_flight)
+    ids, state = listed(project, in_flight)
     throughout = original & {row.id for row in project.rows}
     if sum(kind != "delete" for made in changes.values() for kind, _ in made) <= largest_page:
         assert len(ids) == len(set(ids))  # more insertions than that push rows out of what is remembered

@@ -98,7 +98,7 @@ def test_the_endpoint_takes_right_signatures_and_refuses_wrong_ones() -> None:
             auth = SignatureAuth(key[0], key[1], project, clock, key[2] if len(key) > 2 else None)
             client = CbrClient(endpoint.url, PROJECT, auth, Deadline(clock, 60))
             try:
-                return len(client.list_page(0, {"status": ["error", "available"], "name": ["a b+c/\u00fc"]}).rows)
+                return len(client.ask_page(0, {"status": ["error", "available"], "name": ["a b+c/\u00fc"]}).take().rows)
             finally:
                 client.close()
 

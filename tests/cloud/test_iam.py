@@ -160,14 +160,19 @@ def test_a_token_that_ends_in_the_middle_is_renewed_once_for_all(
     services: CloudServices, endpoint: CbrEndpoint, deadline: Deadline
 ) -> None:
     services.next_tokens = ["first-token", "second-token"]
-    cbr = client(endpoint, make_user(services, deadline), deadline)
+    user = make_user(services, deadline)
+    clients = [client(endpoint, user, deadline) for _ in range(8)]  # as there are for eight regions of one project
     counts: list[int] = []
-    threads = [threading.Thread(target=lambda: counts.append(len(cbr.list_page(0, {}).rows))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda cbr: counts.append(len(cbr.ask_page(0, {}).take().rows)), args=(cbr,))
+        for cbr in clients
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(10)
-    cbr.close()
+    for cbr in clients:
+        cbr.close()
     assert counts == [1] * 8
     assert len(services.logins) == 2
 
@@ -179,7 +184,7 @@ def test_a_token_that_is_refused_after_it_was_renewed_is_an_error(
     cbr = client(endpoint, make_user(services, deadline), deadline)
     for _ in range(2):
         with pytest.raises(AccessError, match="answered 401") as caught:
-            cbr.list_page(0, {})
+            cbr.ask_page(0, {}).take()
         assert "-token" not in str(caught.value)
     cbr.close()
     assert len(services.logins) == 2
@@ -191,7 +196,7 @@ def test_a_login_that_fails_is_what_the_listing_says(
     cbr = client(endpoint, make_user(services, deadline, "another-password"), deadline)
     for _ in range(3):
         with pytest.raises(AccessError, match="The username or password is wrong"):
-            cbr.list_page(0, {})
+            cbr.ask_page(0, {}).take()
     cbr.close()
     assert endpoint.requests == []
     assert clock.slept == []

@@ -64,7 +64,7 @@ def test_the_tenant_has_about_200_backups_of_30_resources_and_one_that_cannot_be
     tenant = demo_tenant(now)
     with tenant.serve() as endpoint:
         client = client_of(tenant, endpoint, clock)
-        listing = Listing(lambda offset: client.list_page(offset, {}))
+        listing = Listing(lambda offset: client.ask_page(offset, {}))
         backups = [backup for page in listing.backups() for backup in page]
         client.close()
     assert listing.state.ended
@@ -80,7 +80,7 @@ def test_the_tenant_reads_the_same_in_pages_of_any_size(tenant: Tenant, largest_
         tenant.backups, project_id=tenant.project_id, token=tenant.token, largest_page=largest_page
     ) as endpoint:
         client = client_of(tenant, endpoint, clock)
-        listing = Listing(lambda offset: client.list_page(offset, {}))
+        listing = Listing(lambda offset: client.ask_page(offset, {}))
         ids = [backup.id for page in listing.backups() for backup in page]
         client.close()
     assert listing.state.ended
@@ -237,7 +237,9 @@ def test_details_show_disks_with_names_and_one_that_boots_where_it_was_not_left_
         assert sum(disk["resource_size"] for disk in detail["children"]) == int(detail["resource_size"])
     with tenant.serve() as endpoint:
         client = client_of(tenant, endpoint, clock)
-        backup = client.backup(next(detail["id"] for detail in details if detail["resource_name"] == "web-shop-02"))
+        backup = client.ask_backup(
+            next(detail["id"] for detail in details if detail["resource_name"] == "web-shop-02")
+        ).take()
         client.close()
     assert [disk.label for disk in backup.children or []] == [
         "web-shop-02-system",
@@ -303,12 +305,12 @@ def listed(tenant: Tenant, clock: FakeClock) -> Iterator[Backup]:
     """Every backup, the server ones with their disks, as the rules are shown them."""
     with tenant.serve() as endpoint:
         client = client_of(tenant, endpoint, clock)
-        for page in Listing(lambda offset: client.list_page(offset, {})).backups():
+        for page in Listing(lambda offset: client.ask_page(offset, {})).backups():
             for backup in map(as_backup, page):
                 backup.listed_at = NOW
                 backup.examined = True
                 if tenant.details.get(backup.id):
-                    backup.children = client.backup(backup.id).children
+                    backup.children = client.ask_backup(backup.id).take().children
                 yield backup
         client.close()
 

@@ -1,0 +1,16 @@
+"""Answers that are waited for later than they are asked for."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Pending(Generic[T]):
+    """An answer that was asked for: it is taken, or dropped, once."""
+
+    def __init__(self, take: Callable[[], T], drop: Callable[[], None] = lambda: None) -> None:
+        self.take = take
+        """Waits for the answer and reads it."""
+        self.drop = drop
+        """Gives up what is held for it."""
