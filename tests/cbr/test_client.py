@@ -463,11 +463,13 @@ def test_an_answer_that_does_not_come_is_asked_for_again(endpoint: CbrEndpoint, 
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_opened_anew(clock: FakeClock) -> None:
-    with counting(closes=True) as (url, connections):
+    closed = threading.Semaphore(0)
+    with counting(closed=closed) as (url, connections):
         client = client_of(url, clock)
         for _ in range(3):
             assert client.ask_page(0, {}).take().count == 0
-            assert clock.slept == []
+            assert closed.acquire(timeout=5)
+        assert clock.slept == []
         client.close()
     assert len(connections) == 3
 
@@ -487,10 +489,12 @@ class EmptyList(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def counting(together: threading.Barrier | None = None, *, closes: bool = False) -> Iterator[tuple[str, list[Any]]]:
-    """A server that lists its connections, which it keeps open unless it `closes` each without a word of warning.
+def counting(
+    together: threading.Barrier | None = None, *, closed: threading.Semaphore | None = None
+) -> Iterator[tuple[str, list[Any]]]:
+    """A server that keeps connections open and lists them; it answers once so many requests have come `together`.
 
-    It answers once so many requests have come `together`.
+    With `closed` it closes each behind an answer without a word of warning, and tells so.
     """
     connections = []
 
@@ -505,9 +509,15 @@ def counting(together: threading.Barrier | None = None, *, closes: bool = False)
             if together is not None:
                 together.wait(5)
             super().do_GET()
-            self.close_connection = closes
+            self.close_connection = closed is not None
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def shutdown_request(self, request: Any) -> None:
+            super().shutdown_request(request)
+            if closed is not None:
+                closed.release()
+
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", connections
