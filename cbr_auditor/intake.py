@@ -54,10 +54,11 @@ class Intake:
         self._asks_shared = asks_shared
         self._newest_disks_only = newest_disks_only
         self._newest: dict[str, tuple[ListedBackup, Open]] = {}
-        """Of each server the newest available backup, where all that is left for the end is to look at its disks."""
+        """Of each server the newest available backup, where what is left for the end is about the newest alone."""
         self._stood_for: Counter[int] = Counter()
         """How many older ones there are, by the rules that waited for their disks."""
         self._superseded = recorder.superseded_rules
+        self._newest_only = recorder.newest_only_rules
         self._screenings: dict[int, Screening] = {}
 
     def take(self, rows: Sequence[ListedBackup | Backup]) -> None:
@@ -84,7 +85,7 @@ class Intake:
             self._let_wait(row, left)
         self._newest.clear()
         for rules, count in self._stood_for.items():
-            self._recorder.not_examined(rules, count)
+            self._recorder.not_examined(rules & ~self._newest_only, count)
         return self._stood_for.total()
 
     def _take_listed(self, rows: list[ListedBackup], told: _Told) -> None:
@@ -95,7 +96,7 @@ class Intake:
             if whole is not None or not left.is_known:
                 self._ask(left, whole or self._whole(row))
                 continue
-            if left.waits_for_disks and not self._stands_for_older(row, left):
+            if left.waits_as_newest and not self._stands_for_older(row, left):
                 self._ask(left, self._whole(row))
             elif left.at_once:
                 told.setdefault(id(left), (left, []))[1].append(row)
@@ -137,17 +138,18 @@ class Intake:
         return resource
 
     def _stands_for_older(self, row: ListedBackup, left: Open) -> bool:
-        """Whether of such backups of a server only the newest one's disks are looked at, whatever else is found.
+        """Whether of such backups of a resource only the newest one is looked at, whatever else is found.
 
-        This one is the newest by now; those of the one before it need not be looked at.
+        This one is the newest by now; the one before it need not be looked at.
         """
-        if not self._newest_disks_only or left.rules & self._superseded:
+        if (left.needs and not self._newest_disks_only) or left.rules & self._superseded:
             return False
         assert row.resource_id is not None
         before = self._newest.pop(row.resource_id, None)  # so that the latest are the last
         self._newest[row.resource_id] = row, left
         if before is not None:
-            self._stood_for[before[1].rules] += 1
+            if before[1].needs:
+                self._stood_for[before[1].rules] += 1
         elif len(self._newest) > _MOST_SERVERS:
             self._let_wait(*self._newest.pop(next(iter(self._newest))))
         return True
@@ -171,7 +173,9 @@ class Intake:
         screening = self._screenings.get(id(plan))
         if screening is None:
             recorder = self._recorder
-            screening = Screening(plan, self._now, recorder.project_id, _NEED_BITS, recorder.takes_listed)
+            screening = Screening(
+                plan, self._now, recorder.project_id, _NEED_BITS, recorder.takes_listed, self._newest_only
+            )
             self._screenings[id(plan)] = screening
         return screening
 

@@ -1,5 +1,6 @@
 """Judges one target's backups and resources: by some rules while they stream, by others once the listing has ended."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal
@@ -9,7 +10,7 @@ from cbr_auditor.cbr.vaults import Vault
 from cbr_auditor.details import AskDetail, Details
 from cbr_auditor.errors import AccessError, ListingError
 from cbr_auditor.intake import DISKS, REASON, Intake
-from cbr_auditor.plan import Plan, Plans
+from cbr_auditor.plan import Check, Plan, Plans
 from cbr_auditor.recorder import CRASHES, Recorder
 from cbr_auditor.resource import Resource, RestorePoint
 from cbr_auditor.rule import Needs, Rule
@@ -67,6 +68,8 @@ class Judge:
         self._server_disks = server_disks
         self._unlisted: str | None = None
         self._masks: dict[int, list[tuple[int, Rule]]] = {}
+        self._checks: dict[int, list[tuple[int, Check, bool]]] = {}
+        """Of each plan, by its address, what `_resource_checks` gives."""
         self._by_resource = [index for index, rule in enumerate(recorder.rules) if rule.subject == "resource"]
         self._by_resource.sort(key=lambda index: _turn(recorder.rules[index].id, recorder.rules))
 
@@ -131,18 +134,45 @@ class Judge:
         later: list[tuple[int, Resource]] = []
         if not self._by_resource:
             return later
+        taken: Counter[int] = Counter()
         for resource in self.resources.values():
-            resource.settle()
+            if resource.succession is not None:
+                resource.settle()
             resource.unseen = unseen(resource.id) or (None if resource.backups else self._unlisted)
-            plan = self._plan_of(resource)
-            for index in self._by_resource:
-                if index in plan.checks:
-                    self._recorder.tallies[index].checked += 1
-                    if resource.is_shared:
-                        self._recorder.tallies[index].passed(_SHARED)
-                    elif self._judge_resource(index, plan, resource) is Needs.DISKS:
-                        later.append((index, resource))
+            plan = self._plan_of(resource) if self._plans.has_overrides else self._plans.everywhere
+            asked = self._resource_checks(plan)
+            taken[id(plan)] += 1
+            if not resource.is_shared:
+                later += [(index, resource) for index in self._needing_disks(resource, asked)]
+            else:
+                for index, _, _ in asked:
+                    self._recorder.tallies[index].passed(_SHARED)
+        for plan in self._plans.made:
+            for index, _, _ in self._resource_checks(plan):
+                self._recorder.tallies[index].checked += taken[id(plan)]
         return later
+
+    def _needing_disks(self, resource: Resource, asked: list[tuple[int, Check, bool]]) -> list[int]:
+        """Ask these rules about a resource; gives those that need to know its disks."""
+        return [
+            index
+            for index, check, may_be_said in asked
+            if not (may_be_said and self._recorder.said_already(index, resource.id))
+            and self._judge_resource(index, check, resource) is Needs.DISKS
+        ]
+
+    def _resource_checks(self, plan: Plan) -> list[tuple[int, Check, bool]]:
+        """The rules about resources that a plan has, in turn, and whether another one may have said the same before."""
+        checks = self._checks.get(id(plan))
+        if checks is None:
+            rules = self._recorder.superseded_rules
+            checks = [
+                (index, plan.checks[index], bool(rules >> index & 1))
+                for index in self._by_resource
+                if index in plan.checks
+            ]
+            self._checks[id(plan)] = checks
+        return checks
 
     def _resource_of(self, backup: Backup) -> Resource | None:
         """What is remembered of a backup's resource. Only those that are looked at need be settled."""
@@ -155,11 +185,11 @@ class Judge:
         vault_ids = [*resource.vault_ids, *(vault.id for vault in resource.vaults)]
         return self._plans.for_subject(identify(resource), vault_ids)
 
-    def _judge_resource(self, index: int, plan: Plan, resource: Resource) -> Needs | None:
-        if self._recorder.said_already(index, resource.id):
-            return None
+    def _judge_resource(self, index: int, check: Check, resource: Resource) -> Needs | None:
         try:
-            outcome = plan.checks[index](resource)
+            outcome = check(resource)
+            if outcome is None:  # as nearly all are, of some twenty rules for each resource
+                return None
             if outcome is Needs.DISKS and resource.newest_disks is None and resource.disks_unknown is None:
                 return Needs.DISKS
             self._recorder.settle(index, resource, outcome)
@@ -186,7 +216,8 @@ class Judge:
                     backup = Backup(id=point.backup_id, status="available", resource_id=resource.id)
                     self.out_of_time += details.complete(backup)
                     self._remember_disks(backup)
-                self._judge_resource(index, self._plan_of(resource), resource)
+                if not self._recorder.said_already(index, resource.id):
+                    self._judge_resource(index, self._plan_of(resource).checks[index], resource)
 
     @staticmethod
     def _unknown_disks(resource: Resource) -> list[RestorePoint]:

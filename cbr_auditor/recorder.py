@@ -173,6 +173,11 @@ class Recorder:
         """The rules that others supersede, as a bit mask."""
         return sum(1 << index for index, rule in enumerate(self.rules) if rule.id in self._said)
 
+    @property
+    def newest_only_rules(self) -> int:
+        """The rules that find nothing in any but a resource's newest available backup, as a bit mask."""
+        return sum(1 << index for index, rule in enumerate(self.rules) if rule.newest_only)
+
     def not_examined(self, rules: int, count: int) -> None:
         """Tell of so many server backups that these rules, a bit mask, did not judge: a newer one stands for them."""
         for index, tally in enumerate(self.tallies):

@@ -127,6 +127,8 @@ class Rule(msgspec.Struct, frozen=True):
     """The options' values in force, by name."""
     takes_resource: bool
     """Whether a rule about backups must know the backup's siblings, and so is judged after the listing."""
+    newest_only: bool
+    """Whether such a rule finds nothing in any but a resource's newest available backup."""
     function: Callable[..., Outcome]
     """The module's own `check`."""
     screen: Callable[..., bool] | None
@@ -201,6 +203,7 @@ def load_rule(path: Path) -> Rule:
         options=options,
         values={option.name: option.default for option in options},
         takes_resource=takes_resource,
+        newest_only=_newest_only(path, module, takes_resource=takes_resource),
         function=module.check,
         screen=candidate,
         sections=sections,
@@ -274,6 +277,15 @@ def _texts(path: Path, module: ModuleType, constant: str) -> tuple[str, ...]:
     value = getattr(module, constant, ())
     if not isinstance(value, tuple) or not all(isinstance(text, str) and text.isprintable() for text in value):
         raise RuleError(f"the rule {path} has {constant} = {value!r}", "Use a tuple of texts.")
+    return value
+
+
+def _newest_only(path: Path, module: ModuleType, *, takes_resource: bool) -> bool:
+    value = getattr(module, "newest_only", False)
+    if not isinstance(value, bool) or (value and not takes_resource):
+        raise RuleError(
+            f"the rule {path} has newest_only = {value!r}", "Use it in a rule with check(backup, resource), as True."
+        )
     return value
 
 

@@ -65,18 +65,25 @@ class Open(msgspec.Struct, frozen=True, gc=False):
     is_known: bool = False
     """Whether nobody needs the whole backup now: all that speak now have answered, and nobody else does before the end.
     """
-    waits_for_disks: bool = False
-    """Whether rules must be asked again once the disks are known, and no others."""
+    waits_as_newest: bool = False
+    """Whether all that is left for the end is to look at the disks, or finds nothing in any but the newest backup."""
 
 
 class Screening:
     """Screens the backups of one target for the rules of one plan. `need_bits` are those of `Open.needs`.
 
-    `takes_listed` tells of each rule whether its findings need no whole backup.
+    `takes_listed` tells of each rule whether its findings need no whole backup; `newest_only` are the rules, as a bit
+    mask, that find nothing in any but a resource's newest available backup.
     """
 
     def __init__(
-        self, plan: Plan, now: datetime, listed_in: str, need_bits: dict[Needs, int], takes_listed: Sequence[bool]
+        self,
+        plan: Plan,
+        now: datetime,
+        listed_in: str,
+        need_bits: dict[Needs, int],
+        takes_listed: Sequence[bool],
+        newest_only: int = 0,
     ) -> None:
         self.plan = plan
         self.everything = Open(tuple((index, None, check) for index, check in plan.at_once), tuple(plan.later))
@@ -86,6 +93,7 @@ class Screening:
         self._listed_in = listed_in
         self._need_bits = need_bits
         self._takes_listed = takes_listed
+        self._newest_only = newest_only
         self._known: dict[Shape, Open | None] = {}
         self._alike: dict[Open, Open] = {}
         """One object for all shapes of which the same is left, so that their backups can be settled together."""
@@ -135,11 +143,12 @@ class Screening:
                 later.append((index, candidate))
             elif worth:
                 among_siblings |= 1 << index
-        waits_for_disks = needs == self._need_bits.get(Needs.DISKS) and not (later or among_siblings)
+        among_others = later or among_siblings & ~self._newest_only
         rules |= among_siblings
+        waits_as_newest = rules > 0 and needs in {0, self._need_bits.get(Needs.DISKS)} and not among_others
         told = all(check is None and self._takes_listed[index] for index, _, check in at_once)
-        known = told and (waits_for_disks or not (rules or later))
-        left = Open(tuple(at_once), tuple(later), rules, needs, known, waits_for_disks)
+        known = told and (waits_as_newest or not (rules or later))
+        left = Open(tuple(at_once), tuple(later), rules, needs, known, waits_as_newest)
         if self._is_long and not was_long:
             self._known.clear()
             shape += _more(row, self._naive_now)

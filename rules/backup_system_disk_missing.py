@@ -18,6 +18,7 @@ controls = (
 )
 reference = "CBR API, Querying All Backups: extend_info.contain_system_disk"
 since = "created_at"
+newest_only = True
 
 
 def candidate(backup: Backup) -> bool:

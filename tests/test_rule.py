@@ -167,6 +167,8 @@ def test_a_table_that_fits_no_rule_is_refused(
         ("severity =", "raise SystemExit(0)\nseverity =", ["cannot be loaded", "SystemExit"]),
         ("severity =", "since = 'create_at'\nseverity =", ["since", "created_at"]),
         ("severity =", "soonest = 'name'\nseverity =", ["soonest", "created_at"]),
+        ("severity =", "newest_only = True\nseverity =", ["newest_only", "check(backup, resource)"]),
+        ("severity =", "newest_only = 1\nseverity =", ["newest_only = 1"]),
         ("severity =", "candidate = 5\nseverity =", ["candidate"]),
     ],
 )

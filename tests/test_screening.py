@@ -139,7 +139,13 @@ def test_a_row_is_judged_as_the_whole_backup_is(
 @st.composite
 def servers(draw: st.DrawFn) -> list[ListedBackup]:
     """Backups of servers, which mostly do not say whether they are encrypted: that is what their disks tell."""
-    info = usually(ExtendInfo(auto_trigger=True), ExtendInfo(auto_trigger=False), ExtendInfo(encrypted=False))
+    info = usually(
+        ExtendInfo(auto_trigger=True),
+        ExtendInfo(auto_trigger=False),
+        ExtendInfo(encrypted=False),
+        ExtendInfo(auto_trigger=True, contain_system_disk=False),
+        ExtendInfo(auto_trigger=True, contain_system_disk=True),
+    )
     return [msgspec.structs.replace(each, resource_type=SERVER, extend_info=draw(info)) for each in draw(lists())]
 
 
@@ -152,6 +158,8 @@ def servers(draw: st.DrawFn) -> list[ListedBackup]:
             ("backup-unencrypted",),
             ("backup-unencrypted", "backup-not-automatic", "backup-error"),
             ("backup-unencrypted", "resource-no-good-backup"),
+            ("backup-system-disk-missing",),
+            ("backup-unencrypted", "backup-system-disk-missing"),
         ]
     ),
     most=st.sampled_from([1, 2, 1_000]),
@@ -192,6 +200,24 @@ def test_of_a_server_only_the_newest_backup_waits(tmp_path: Path) -> None:
     assert court.judge.not_examined == 29
     assert [tally.failed for tally in court.recorder.tallies] == [0, 30]
     assert [tally.checked for tally in court.recorder.tallies] == [1, 30]
+
+
+@pytest.mark.parametrize("server_disks", ["newest", "none", "all"])
+def test_of_what_a_rule_finds_in_the_newest_alone_only_the_newest_waits(tmp_path: Path, server_disks: str) -> None:
+    court = Court(tmp_path, "backup-system-disk-missing", server_disks=server_disks)
+    info = ExtendInfo(auto_trigger=True, contain_system_disk=False)
+    rows = [
+        row(id=f"b{hours:02}", created_at=NAIVE - timedelta(hours=hours), resource_type=SERVER, extend_info=info)
+        for hours in range(30, 0, -1)
+    ]
+    kept: list[Any] = []
+    add = court.judge._waiting.add
+    court.judge._waiting.add = lambda waiting: kept.append(waiting) or add(waiting)  # type: ignore[func-returns-value,method-assign]
+    court.judge.take(rows)
+    court.judge.finish(asking(disks(True)), dict, unseen=lambda resource_id: None)
+    assert [backup.id for _, _, backup in kept] == ["b01"]
+    assert [finding.backup_id for finding in court.spool] == ["b01"]
+    assert (court.tally("backup-system-disk-missing").checked, court.judge.not_examined) == (30, 0)
 
 
 @st.composite
