@@ -133,7 +133,7 @@ class Tenant:
         now = datetime.now(timezone.utc)
         self._records = list(_records(now, bad_share))
         vaults = list(_vaults(total))
-        self.vaults = json.dumps({"vaults": vaults, "count": len(vaults)}).encode()
+        self._vaults = [json.dumps(vault, separators=(",", ":")).encode() for vault in vaults]
         self.policies = json.dumps({"policies": [_policy(now, vaults)], "count": 1}).encode()
 
     def page(self, offset: int, limit: int) -> bytes:
@@ -145,6 +145,11 @@ class Tenant:
             rows.append(b",".join(self._records[start : start + size]).replace(_MARK, b"%04x" % number))
             offset, limit = offset + size, limit - size
         return b'{"backups":[' + b",".join(rows) + b'],"count":%d}' % self.total
+
+    def vaults(self, offset: int, limit: int) -> bytes:
+        """One answer of GET /vaults."""
+        rows = b",".join(self._vaults[offset : offset + limit])
+        return b'{"vaults":[' + rows + b'],"count":%d}' % len(self._vaults)
 
     def detail(self, ident: str) -> bytes:
         """One answer of GET /backups/{id}: a server with two encrypted disks."""
@@ -170,14 +175,15 @@ async def _answer(tenant: Tenant, latency: float, reader: asyncio.StreamReader, 
                 await asyncio.sleep(latency)
             ident = target.path.rpartition("/")[2]
             query = parse_qs(target.query)
+            offset, limit = int(query.get("offset", ["0"])[0]), int(query.get("limit", ["1000"])[0])
             if ident == "operation-logs":
                 body = b'{"operation_logs":[],"count":0}'
             elif ident == "vaults":
-                body = b'{"vaults":[],"count":0}' if "offset" in query else tenant.vaults
+                body = tenant.vaults(offset, limit)
             elif ident == "policies":
                 body = tenant.policies
             elif ident == "backups":
-                body = tenant.page(int(query.get("offset", ["0"])[0]), int(query.get("limit", ["1000"])[0]))
+                body = tenant.page(offset, limit)
             else:
                 body = tenant.detail(ident)
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))

@@ -25,7 +25,7 @@ _MOST = 4_096  # shapes that are remembered; a tenant has dozens, or some hundre
 _LONGEST = 1_000  # characters of one: so they are some megabytes at most, however long the texts in the list are
 
 Shape = tuple[Any, ...]
-"""`status`, `resource_type`, `extend_info`, `days_left`; and what `_more` adds, once a rule has read some of it."""
+"""`status`, `resource_type`, `extend_info`, `days_left`; and what `_more` gives, None until a rule reads some of it."""
 
 Check = Callable[[Backup], Outcome]
 
@@ -101,7 +101,7 @@ class Screening:
 
     def open(self, rows: Iterable[ListedBackup]) -> list[Open | None]:
         """What is left to do about each of these backups; None where every rule passes it."""
-        now, known = self._naive_now, self._known
+        now, known, is_long = self._naive_now, self._known, self._is_long
         left = []
         for row in rows:
             expires = row.expired_at
@@ -110,14 +110,14 @@ class Screening:
                 row.resource_type,
                 row.extend_info,
                 None if expires is None else (expires - now).days,
+                _more(row, now) if is_long else None,
             )
-            if self._is_long:
-                shape += _more(row, now)
             try:
                 left.append(known[shape])
             except KeyError:
                 may_learn = len(known) < _MOST and len(str(shape)) < _LONGEST
                 left.append(self._learn(row, shape) if may_learn else self.everything)
+                is_long = self._is_long
         return left
 
     def _learn(self, row: ListedBackup, shape: Shape) -> Open | None:
@@ -151,7 +151,7 @@ class Screening:
         left = Open(tuple(at_once), tuple(later), rules, needs, known, waits_as_newest)
         if self._is_long and not was_long:
             self._known.clear()
-            shape += _more(row, self._naive_now)
+            shape = (*shape[:-1], _more(row, self._naive_now))
         with suppress(*CRASHES):  # a rule's answer may be anything, and what cannot be compared stands alone
             left = self._alike.setdefault(left, left)
         self._known[shape] = left if at_once or later or rules else None

@@ -39,13 +39,14 @@ _EARLY = timedelta(minutes=5)  # how far the clocks of the scheduler and of the 
 def check(resource: Resource, *, grace_hours: float = 3) -> str | Unknown | NoProblem | None:
     """Fail where the newest run that was due more than `grace_hours` ago left no backup of the resource at all."""
     until = resource.listed_at - timedelta(hours=grace_hours)
+    vaults = [vault for vault, _ in resource.memberships]
     outcomes = [
         outcome
-        for vault, _ in resource.memberships
+        for vault in vaults
         for policy in vault.policies
         if (outcome := _judge(resource, vault, policy, until)) is not None
     ]
-    unseen = [Unknown(vault.policies_unseen) for vault, _ in resource.memberships if vault.policies_unseen]
+    unseen = [Unknown(vault.policies_unseen) for vault in vaults if vault.policies_unseen]
     for kind in (str, Unknown):
         for outcome in (*outcomes, *unseen):
             if isinstance(outcome, kind):

@@ -119,10 +119,18 @@ class Fields:
             self._unreadable.append(self._path + key)
         return readable
 
-    def objects(self, key: str, read: "Callable[[Fields], T | None]") -> list[T] | None:
-        """The objects of the list at `key`, read field by field; None where there is no list."""
+    def objects(
+        self, key: str, read: "Callable[[Fields], T | None]", usual: Callable[[Any], T | None] = lambda _: None
+    ) -> list[T] | None:
+        """The objects of the list at `key`, read field by field; None where there is no list.
+
+        `usual` reads at once what is of the documented types, and gives None for what is not.
+        """
 
         def read_element(value: Any) -> T | None:
+            element = usual(value)
+            if element is not None:
+                return element
             inner = read_object(value)
             return None if inner is None else read(Fields(inner, f"{self._path}{key}.", self._unreadable))
 

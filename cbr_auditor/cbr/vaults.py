@@ -59,6 +59,23 @@ class VaultResource(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return self.protect_status in {"deleted", "removing"}
 
 
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """An object without a key."""
+
+
+class _UsualResource(msgspec.Struct, gc=False):
+    """A resource of a vault as the API shows nearly all: of the documented types, with all of its disks backed up."""
+
+    id: str
+    name: str | None = None
+    type: str | None = None
+    size: int | None = None
+    backup_size: int | None = None
+    backup_count: int | None = None
+    protect_status: str | None = None
+    extra_info: _Nothing | None = None
+
+
 class Vault(msgspec.Struct, frozen=True, kw_only=True):
     """One vault. Times are aware and in UTC; a missing key and null are both None."""
 
@@ -119,7 +136,10 @@ class Vault(msgspec.Struct, frozen=True, kw_only=True):
 
     def member(self, resource_id: str) -> VaultResource | None:
         """The resource of this id, where it is in the vault."""
-        return next((member for member in self.resources or () if member.id == resource_id), None)
+        for member in self.resources or ():
+            if member.id == resource_id:
+                return member
+        return None
 
 
 def read_vaults(body: bytes | bytearray) -> RecordPage[Vault]:
@@ -154,10 +174,30 @@ def _vault(ident: str, fields: Fields) -> Vault:
         smn_notify=fields.get("smn_notify", read_flag),
         threshold=fields.get("threshold", read_whole),
         tags=None if tags is None else dict(tags),
-        resources=fields.objects("resources", _resource),
+        resources=fields.objects("resources", _resource, _usual_resource),
         backup_name_prefix=fields.get("backup_name_prefix", read_text),
         enterprise_project_id=fields.get("enterprise_project_id", read_text),
         unreadable=fields.unreadable,
+    )
+
+
+def _usual_resource(value: Any) -> VaultResource | None:
+    """The same as `_resource` makes of nearly all, ten times as fast; None where it is not of the documented types."""
+    try:
+        usual = msgspec.convert(value, _UsualResource)
+    except (msgspec.ValidationError, UnicodeEncodeError):  # the latter for half a character in what it would quote
+        return None
+    name, kind, status = usual.name, usual.type, usual.protect_status
+    if not f"{usual.id}{name}{kind}{status}".isascii():  # there may be half a character in it
+        return None
+    return VaultResource(
+        id=usual.id,
+        name=name,
+        type=kind and sys.intern(kind),
+        size_gib=usual.size,
+        backup_size_mib=usual.backup_size,
+        backup_count=usual.backup_count,
+        protect_status=status and sys.intern(status),
     )
 
 

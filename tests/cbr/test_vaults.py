@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cbr_auditor.cbr.loose import read_time
+from cbr_auditor.cbr import vaults
+from cbr_auditor.cbr.loose import Fields, read_time
 from cbr_auditor.cbr.records import UnreadableRecord
 from cbr_auditor.cbr.vaults import Vault, VolumeRef, read_vaults
 from cbr_auditor.errors import AnswerError
@@ -171,3 +172,27 @@ def test_no_value_of_any_type_breaks_the_reader(fields: dict[str, Any], billing:
     vault = one(**{"billing": billing, **fields})
     assert vault.id == "v1"
     assert vault.used_percent is None or math.isfinite(vault.used_percent)
+
+
+ODD = st.one_of(
+    st.text(max_size=4), st.just("half \ud83d a character"), st.integers(), st.floats(), st.booleans(), st.none()
+)
+EXTRAS: st.SearchStrategy[Any] = st.sampled_from(
+    [None, {}, "{}", {"exclude_volumes": []}, {"exclude_volumes": ["d1"]}, {"other": 1}, 3]
+)
+
+
+@given(
+    member=st.fixed_dictionaries(
+        {"id": st.text(max_size=3)}, optional={key: ODD for key in OF_A_MEMBER.values() if key != "id"}
+    ),
+    extra=EXTRAS,
+)
+def test_a_member_is_read_the_same_the_quick_way_and_the_thorough_one(member: dict[str, Any], extra: Any) -> None:
+    member["extra_info"] = extra
+    quick, fields = vaults._usual_resource(member), Fields(member)
+    thorough = vaults._resource(fields)
+    assert quick in {None, thorough}
+    if quick is not None:
+        assert not fields.unreadable
+        assert repr(quick) == repr(thorough)  # 1 is not 1.0 nor True
