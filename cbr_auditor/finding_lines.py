@@ -25,6 +25,7 @@ _encode = msgspec.json.Encoder().encode
 class _Shared(NamedTuple):
     """What the lines of a series share, ready to be written."""
 
+    noun: str
     cells: str
     """From the id to the backup's."""
     members: str
@@ -46,7 +47,7 @@ class FindingLines:
         """Lines of the table, and items of the JSON list with commas between them, where these are wanted."""
         cells, items = [], []
         with_items = self._with_items
-        last, front, members, told, cell, hashed = -1, "", "", "", "", b""
+        last, noun, front, members, told, cell, hashed = -1, "", "", "", "", "", b""
         for _, _, ident, _, number, row in records:
             if isinstance(row, Finding):
                 cells.append(csv_line(row))
@@ -54,7 +55,7 @@ class FindingLines:
                     items.append(_encode(row).decode())
                 continue
             if number != last:
-                last, (front, members, told, hashed) = number, self._shared.get(number) or self._prepare(number)
+                last, (noun, front, members, told, hashed) = number, self._shared.get(number) or self._prepare(number)
                 cell = f'"{told}"' if "," in told else told
             name, resource_id, resource_name, resource_type, vault_id, since, message = row.split("\n")
             if not told:
@@ -63,14 +64,18 @@ class FindingLines:
             cells.append(
                 f"sha256:{finding_hash}{front}{ident},{name},{resource_id},{resource_name},{resource_type},"
                 f"{vault_id},{cell},{since},backup,{ident},{name},\r\n"
+                if noun == "backup"
+                else f"sha256:{finding_hash}{front},,{resource_id},{resource_name},{resource_type},"
+                f"{vault_id},{cell},{since},{noun},{ident},{name},\r\n"
             )
             if not with_items:
                 continue
+            backup = f'"{ident}","backup_name":"{name}"' if noun == "backup" else 'null,"backup_name":null'
             began = f'"{since}"' if since else "null"
             items.append(
-                f'{{"id":"sha256:{finding_hash}"{members}"{ident}","backup_name":"{name}",'
+                f'{{"id":"sha256:{finding_hash}"{members}{backup},'
                 f'"resource_id":"{resource_id}","resource_name":"{resource_name}","resource_type":"{resource_type}",'
-                f'"vault_id":"{vault_id}","message":"{told or message}","since":{began},"subject":"backup",'
+                f'"vault_id":"{vault_id}","message":"{told or message}","since":{began},"subject":"{noun}",'
                 f'"subject_id":"{ident}","subject_name":"{name}","waiver":null}}'
             )
         return "".join(cells), ",\n".join(items)
@@ -85,6 +90,7 @@ class FindingLines:
             "region": series.region,
         }
         shared = self._shared[number] = _Shared(
+            series.noun,
             f",{','.join(value or '' for value in before.values())},",
             f',{_encode(before).decode()[1:-1]},"backup_id":',
             series.message,

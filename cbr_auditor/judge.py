@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.cbr.vaults import Vault
@@ -18,14 +18,16 @@ from cbr_auditor.spool import BackupSpool, Waiting
 from cbr_auditor.subject import identify
 
 _ASKED_AT_ONCE = 64  # details that are asked for before the first of them is waited for
-_AT_ONCE = 2_000  # backups that meanwhile wait in memory
+_AT_ONCE = 2_000  # backups that meanwhile wait in memory, and resources whose findings do
 
 _BY_SETTING = "its disks were not looked at, by setting"
 _SHARED = "it belongs to another project, which shares its backups"
 
 FetchReasons = Callable[[], dict[str, str]]
 Unseen = Callable[[str], str | None]
-_Told = dict[tuple[int, str], list[Backup]]
+_Told = dict[tuple[int, str], list[Any]]
+"""Subjects of one kind by the rule and what it says of them."""
+
 ServerDisks = Literal["newest", "all", "none"]
 
 
@@ -120,8 +122,7 @@ class Judge:
                         self.out_of_time += details.complete(backup)
                         self._remember_disks(backup)
                     self._judge_waiting(rules, backup, unseen, told)
-                for (index, outcome), alike in told.items():
-                    self._recorder.settle_alike(index, alike, outcome)
+                self._settle(told)
             self._judge_disks(for_disks, details)
             if isinstance(details.refused, AccessError):
                 self.notes.append(f"The disks of server backups could not be looked at: {details.refused}")
@@ -135,7 +136,8 @@ class Judge:
         if not self._by_resource:
             return later
         taken: Counter[int] = Counter()
-        for resource in self.resources.values():
+        told: _Told = {}
+        for number, resource in enumerate(self.resources.values(), start=1):
             if resource.succession is not None:
                 resource.settle()
             resource.unseen = unseen(resource.id) or (None if resource.backups else self._unlisted)
@@ -143,22 +145,34 @@ class Judge:
             asked = self._resource_checks(plan)
             taken[id(plan)] += 1
             if not resource.is_shared:
-                later += [(index, resource) for index in self._needing_disks(resource, asked)]
+                later += [(index, resource) for index in self._needing_disks(resource, asked, told)]
             else:
                 for index, _, _ in asked:
                     self._recorder.tallies[index].passed(_SHARED)
+            if number % _AT_ONCE == 0:
+                self._settle(told)
+        self._settle(told)
         for plan in self._plans.made:
             for index, _, _ in self._resource_checks(plan):
                 self._recorder.tallies[index].checked += taken[id(plan)]
         return later
 
-    def _needing_disks(self, resource: Resource, asked: list[tuple[int, Check, bool]]) -> list[int]:
-        """Ask these rules about a resource; gives those that need to know its disks."""
+    def _settle(self, told: _Told) -> None:
+        """Settle what has one outcome together."""
+        for (index, outcome), alike in told.items():
+            self._recorder.settle_alike(index, alike, outcome)
+        told.clear()
+
+    def _needing_disks(self, resource: Resource, asked: list[tuple[int, Check, bool]], told: _Told) -> list[int]:
+        """Ask these rules about a resource; gives those that need to know its disks.
+
+        What can be settled together with others is put into `told`.
+        """
         return [
             index
             for index, check, may_be_said in asked
             if not (may_be_said and self._recorder.said_already(index, resource.id))
-            and self._judge_resource(index, check, resource) is Needs.DISKS
+            and self._judge_resource(index, check, resource, told) is Needs.DISKS
         ]
 
     def _resource_checks(self, plan: Plan) -> list[tuple[int, Check, bool]]:
@@ -185,14 +199,17 @@ class Judge:
         vault_ids = [*resource.vault_ids, *(vault.id for vault in resource.vaults)]
         return self._plans.for_subject(identify(resource), vault_ids)
 
-    def _judge_resource(self, index: int, check: Check, resource: Resource) -> Needs | None:
+    def _judge_resource(self, index: int, check: Check, resource: Resource, told: _Told) -> Needs | None:
         try:
             outcome = check(resource)
             if outcome is None:  # as nearly all are, of some twenty rules for each resource
                 return None
             if outcome is Needs.DISKS and resource.newest_disks is None and resource.disks_unknown is None:
                 return Needs.DISKS
-            self._recorder.settle(index, resource, outcome)
+            if isinstance(outcome, str) and outcome and not self._recorder.silences_others(index):
+                told.setdefault((index, outcome), []).append(resource)
+            else:
+                self._recorder.settle(index, resource, outcome)
         except CRASHES as problem:  # as in _ask
             self._recorder.crashed(index, resource, problem)
         return None
@@ -206,6 +223,7 @@ class Judge:
                 tally.not_examined += 1
                 tally.passed(_BY_SETTING)
             return
+        told: _Told = {}
         for start in range(0, len(waiting), _ASKED_AT_ONCE // 2):
             batch = waiting[start : start + _ASKED_AT_ONCE // 2]
             for _, resource in batch:
@@ -217,7 +235,8 @@ class Judge:
                     self.out_of_time += details.complete(backup)
                     self._remember_disks(backup)
                 if not self._recorder.said_already(index, resource.id):
-                    self._judge_resource(index, self._plan_of(resource).checks[index], resource)
+                    self._judge_resource(index, self._plan_of(resource).checks[index], resource, told)
+            self._settle(told)
 
     @staticmethod
     def _unknown_disks(resource: Resource) -> list[RestorePoint]:

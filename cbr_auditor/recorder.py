@@ -9,6 +9,7 @@ import msgspec
 from cbr_auditor.cbr.reading import as_backup
 from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.finding import Finding, Waived, finding_id, text_of, whole_seconds
+from cbr_auditor.resource import Resource
 from cbr_auditor.row import Series, rows_of
 from cbr_auditor.rule import NoProblem, Outcome, Rule, Unknown
 from cbr_auditor.spool import WAIVED, FindingSpool
@@ -122,32 +123,32 @@ class Recorder:
         elif outcome is not None:
             raise TypeError(f"check returned {outcome!r}")
 
-    def settle_alike(self, index: int, backups: Sequence[ListedBackup | Backup], outcome: Outcome) -> None:
-        """The same as `settle` for each of many backups that have one outcome; a crash is that backup's alone.
+    def settle_alike(self, index: int, subjects: Sequence[ListedBackup | Backup | Resource], outcome: Outcome) -> None:
+        """The same as `settle` for each of many subjects of one kind, of one outcome; a crash is that one's alone.
 
-        They are not built for this where the rule `takes_listed`.
+        Backups are not built for this where the rule `takes_listed`.
         """
         rule, tally = self.rules[index], self.tallies[index]
         failed = isinstance(outcome, str)
         try:
             message = _message(outcome)
-            shown = self.takes_listed[index] or isinstance(backups[0], Backup)
+            shown = self.takes_listed[index] or not isinstance(subjects[0], ListedBackup)
             plain = shown and message and rule.id not in self._waivable and not (failed and self.silences_others(index))
             series = self._series_of(index, failed=failed, message=message) if plain else None
-            kept = series is not None and self._keep_rows(index, series, backups, message)
+            kept = series is not None and self._keep_rows(index, series, subjects, message)
         except CRASHES:  # what a rule gives and says may be anything; `settle` fails again, for each that it fails for
             kept = False
         if kept:
             if failed:
-                tally.failed += len(backups)
+                tally.failed += len(subjects)
             else:
-                tally.unknown += len(backups)
+                tally.unknown += len(subjects)
             return
-        for backup in backups:
+        for subject in subjects:
             try:
-                self.settle(index, backup, outcome)
+                self.settle(index, subject, outcome)
             except CRASHES as problem:
-                self.crashed(index, as_backup(backup), problem)
+                self.crashed(index, _whole(subject), problem)
 
     def silences_others(self, index: int) -> bool:
         """Whether what the rule finds must not be said again by another that is on."""
@@ -195,12 +196,11 @@ class Recorder:
             tally.failed += 1
         else:
             tally.unknown += 1
-        if isinstance(subject, (ListedBackup, Backup)) and waived is None:
+        if isinstance(subject, (ListedBackup, Backup, Resource)) and waived is None:
             series = self._series_of(index, failed=failed, message=message)
             if series is not None and self._keep_rows(index, series, (subject,), message):
                 return False
-        if isinstance(subject, ListedBackup):
-            subject = as_backup(subject)
+        subject = _whole(subject)
         finding = self._finding(rule, subject, outcome, message, waived)
         place = index + WAIVED if waived else index
         when = _when(rule, subject)
@@ -238,22 +238,28 @@ class Recorder:
             waived,
         )
 
-    def _keep_rows(self, index: int, series: Series, backups: Sequence[Backup | ListedBackup], message: str) -> bool:
+    def _keep_rows(
+        self,
+        index: int,
+        series: Series,
+        subjects: Sequence[Backup | ListedBackup | Resource],
+        message: str,
+    ) -> bool:
         """Spool findings of one series as rows, as nearly all are; False where one of them cannot be a row."""
         rule = self.rules[index]
-        sinces: Iterable[str] = itertools.repeat("", len(backups))
+        sinces: Iterable[str] = itertools.repeat("", len(subjects))
         if rule.since and series.outcome == "fail":
-            began = [getattr(backup, rule.since, None) for backup in backups]
+            began = [getattr(subject, rule.since, None) for subject in subjects]
             sinces = [text_of(time) if time else "" for time in began]
-        rows = rows_of(backups, sinces, "" if series.message else one_line(message, _LONGEST))
+        rows = rows_of(subjects, sinces, "" if series.message else one_line(message, _LONGEST))
         if rows is None:
             return False
-        times = [getattr(backup, rule.soonest or "created_at", None) for backup in backups]
+        times = [getattr(subject, rule.soonest or "created_at", None) for subject in subjects]
         order = _order(times, soonest=rule.soonest is not None)
         try:
-            self._findings.add_rows(series, order, backups, rows)
+            self._findings.add_rows(series, order, subjects, rows)
         except CRASHES as problem:  # where the disk is full they are kept in memory all the same
-            self.crashed(index, as_backup(backups[-1]), problem)
+            self.crashed(index, _whole(subjects[-1]), problem)
         return True
 
     def _series_of(self, index: int, *, failed: bool, message: str) -> Series | None:
@@ -271,7 +277,14 @@ class Recorder:
         if shared not in known:
             rule, group = self.rules[index], (index, outcome != "fail")
             series = self._findings.begin(
-                group, rule.id, rule.severity, outcome, self.project_id, self.region, one_line(shared, _LONGEST)
+                group,
+                rule.id,
+                rule.severity,
+                outcome,
+                self.project_id,
+                self.region,
+                rule.subject,
+                one_line(shared, _LONGEST),
             )
             known[shared] = series if series.is_plain else None
         return known[shared]
@@ -296,6 +309,10 @@ class Recorder:
             rule, self.project_id, who.resource_name, who.resource_id, who.name, who.id, who.backup_id
         )
         return Waived(waiver.reason, waiver.owner, waiver.expires) if waiver else None
+
+
+def _whole(subject: Subject | ListedBackup) -> Subject:
+    return as_backup(subject) if isinstance(subject, ListedBackup) else subject
 
 
 def _message(outcome: Outcome) -> str:

@@ -1,4 +1,4 @@
-"""The row of a backup's finding: what it does not share with the others of its series, as text that needs no escaping.
+"""The row of a finding about a backup or a resource: what it does not share with the others of its series, as text.
 
 A plain row holds no character that JSON escapes or that does not print, nothing that a spreadsheet takes for a formula,
 and no comma but in its message, which stands last. `rows_of` proves this of all the rows of a page at once; a finding
@@ -7,12 +7,15 @@ that it cannot be proved of is kept whole, and written with care. Who writes row
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
 from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.finding import Finding, finding_id, time_of
+from cbr_auditor.resource import Resource
 from cbr_auditor.rule import Severity
+from cbr_auditor.subject import identify
 
 FORMULA_STARTS = "=+@\t\r\uff1d\uff0b\uff0d\uff20-"
 """What a spreadsheet takes for the start of a formula; four of them are full-width."""
@@ -41,6 +44,8 @@ class Series(msgspec.Struct, gc=False):
     outcome: str
     project_id: str
     region: str | None
+    noun: str
+    """What they are about: `backup` or `resource`."""
     message: str
     """Empty where each row has its own."""
     recent: list[Record]
@@ -53,29 +58,32 @@ class Series(msgspec.Struct, gc=False):
         return "," not in shared and _prints_as_it_is(shared, 2) and _prints_as_it_is(self.message, 0)
 
 
-def rows_of(backups: Sequence[Backup | ListedBackup], sinces: Iterable[str], message: str) -> list[str] | None:
-    """The rows of findings about these backups; None where one of them is not plain, or shows less than a row needs.
+def rows_of(
+    subjects: Sequence[Backup | ListedBackup | Resource], sinces: Iterable[str], message: str
+) -> list[str] | None:
+    """The rows of findings about these subjects, all of one kind.
 
-    `sinces` are times as report.json shows them, or empty.
+    None where one of them is not plain, or shows less than a row needs. `sinces` are times as report.json shows them, or empty.
     """
+    shown: Sequence[Any] = [identify(each) for each in subjects] if isinstance(subjects[0], Resource) else subjects
     try:
         rows = [
             "\n".join(  # noqa: FLY002  # an f-string would write None where this raises
-                (  # type: ignore[arg-type]
-                    backup.name,
-                    backup.resource_id,
-                    backup.resource_name,
-                    backup.resource_type,
-                    backup.vault_id,
+                (
+                    each.name,
+                    each.resource_id,
+                    each.resource_name,
+                    each.resource_type,
+                    each.vault_id,
                     since,
                     message,
                 )
             )
-            for backup, since in zip(backups, sinces, strict=True)
+            for each, since in zip(shown, sinces, strict=True)
         ]
     except TypeError:
         return None
-    idents = [backup.id for backup in backups]
+    idents = [each.id for each in shown]
     if max(map(len, idents)) > _LONGEST or max(map(len, rows)) > _LONGEST:
         return None
     text = "\n".join((*idents, *rows))
@@ -84,26 +92,27 @@ def rows_of(backups: Sequence[Backup | ListedBackup], sinces: Iterable[str], mes
     return rows if _prints_as_it_is(text, (_BREAKS + 2) * len(rows) - 1) else None
 
 
-def finding_of(series: Series, backup_id: str, row: str) -> Finding:
+def finding_of(series: Series, ident: str, row: str) -> Finding:
     """The finding that a row stands for."""
     name, resource_id, resource_name, resource_type, vault_id, since, message = row.split("\n")
+    is_backup = series.noun == "backup"
     return Finding(
-        finding_id(series.rule, series.project_id, backup_id),
+        finding_id(series.rule, series.project_id, ident),
         series.rule,
         series.severity,
         series.outcome,
         series.project_id,
         series.region,
-        backup_id,
-        name,
+        ident if is_backup else None,
+        name if is_backup else None,
         resource_id,
         resource_name,
         resource_type,
         vault_id,
         series.message or message,
         time_of(since) if since else None,
-        "backup",
-        backup_id,
+        series.noun,
+        ident,
         name,
     )
 

@@ -14,6 +14,7 @@ import msgspec
 
 from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.finding import Finding
+from cbr_auditor.resource import Resource
 from cbr_auditor.row import Record, Series, finding_of
 from cbr_auditor.rule import Severity
 
@@ -78,12 +79,13 @@ class FindingSpool:
         outcome: str,
         project_id: str,
         region: str | None,
+        noun: str,
         message: str,
     ) -> Series:
         """A new series, whose rows `add_rows` takes."""
         with self._lock:
             recent = self._groups.setdefault(group, _Group([], [])).recent
-            series = Series(len(self.series), group, rule, severity, outcome, project_id, region, message, recent)
+            series = Series(len(self.series), group, rule, severity, outcome, project_id, region, noun, message, recent)
             self.series.append(series)
         return series
 
@@ -98,13 +100,17 @@ class FindingSpool:
             self._flush()
 
     def add_rows(
-        self, series: Series, times: Iterable[float], backups: Iterable[Backup | ListedBackup], rows: Iterable[str]
+        self,
+        series: Series,
+        times: Iterable[float],
+        subjects: Iterable[Backup | ListedBackup | Resource],
+        rows: Iterable[str],
     ) -> None:
         """Keep the findings that these rows, which are plain, stand for; `times` say where each will stand."""
         number, project_id = series.number, series.project_id
         records: list[Record] = [
-            (time, project_id, backup.id, arrival, number, row)
-            for time, backup, row, arrival in zip(times, backups, rows, self._arrival, strict=False)
+            (time, project_id, subject.id, arrival, number, row)
+            for time, subject, row, arrival in zip(times, subjects, rows, self._arrival, strict=False)
         ]
         series.recent.extend(records)
         if records[-1][3] >= self._full_at:

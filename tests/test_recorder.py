@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from cbr_auditor.catalogue import load_rules
 from cbr_auditor.cbr.reading import as_backup
-from cbr_auditor.cbr.records import ListedBackup
+from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.files import write_findings
 from cbr_auditor.recorder import CRASHES, Recorder
-from cbr_auditor.rule import NoProblem, Unknown
+from cbr_auditor.resource import Resource
+from cbr_auditor.rule import NoProblem, Rule, Unknown
 from cbr_auditor.spool import FindingSpool
 from cbr_auditor.waiver import Waiver, Waivers
 from tests.fakes import NOW, PROJECT, make_backup
@@ -22,6 +23,7 @@ RULES = [
     rule
     for rule in load_rules([OURS])
     if rule.id in {"backup-error", "backup-expiring", "backup-overdue", "backup-not-automatic"}
+    or rule.id in {"resource-rpo-breach", "resource-single-vault"}
 ]
 TEXTS = st.none() | st.sampled_from(["web-01", "b\u00fcro", "a,b", "=1", 'a"b', "a\nb", ""])
 BACKUPS = st.fixed_dictionaries(
@@ -36,13 +38,22 @@ BACKUPS = st.fixed_dictionaries(
 OUTCOMES = st.sampled_from(["it failed", "it failed, twice", "=it\nfailed", "x" * 600, Unknown("status")])
 
 
+def subject_of(rule: Rule, ident: str, changes: dict[str, Any]) -> Backup | Resource:
+    """What the rule is about, with these values as far as it has them."""
+    if rule.subject == "backup":
+        return make_backup(id=ident, **changes)
+    vault_id, newest = changes["vault_id"], changes["created_at"]
+    vault_ids = (vault_id,) if vault_id else ("v1", "v2")
+    return Resource(ident, changes["resource_name"], changes["name"], vault_ids=vault_ids, newest_available_at=newest)
+
+
 def files_of(folder: Path, found: list[Any], run: int, *, rows: bool) -> tuple[bytes, bytes]:
     spool = FindingSpool(folder, run)
     recorder = Recorder(RULES, project_id=PROJECT, region="eu-de", findings=spool)
     if not rows:
         recorder._keep_rows = lambda *_: False  # type: ignore[method-assign]  # the other way
     for number, (index, changes, outcome) in enumerate(found):
-        recorder.settle(index, make_backup(id=f"b{number % 5}", **changes), outcome)
+        recorder.settle(index, subject_of(RULES[index], f"b{number % 5}", changes), outcome)
     with (folder / "f.json").open("wb") as listing:
         heads = write_findings(spool, folder / "f.csv", listing)
     assert sum(tally.failed for tally in recorder.tallies) == sum(isinstance(outcome, str) for *_, outcome in found)

@@ -18,7 +18,13 @@ NAMES = ("id", "name", "resource_id", "resource_name", "resource_type", "vault_i
 
 
 def series_of(message: str = "", **changes: Any) -> Series:
-    fields = {"rule": "backup-error", "project_id": PROJECT, "region": "eu-de", "severity": Severity.HIGH}
+    fields = {
+        "rule": "backup-error",
+        "project_id": PROJECT,
+        "region": "eu-de",
+        "severity": Severity.HIGH,
+        "noun": "backup",
+    }
     return Series(number=0, group=(0, False), outcome="fail", message=message, recent=[], **{**fields, **changes})
 
 

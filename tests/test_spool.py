@@ -66,7 +66,7 @@ def test_rows_and_whole_findings_stand_in_one_order_and_ties_in_that_of_arrival(
                 continue
             if (place, unknown, project) not in series:
                 series[place, unknown, project] = spool.begin(
-                    (place, unknown), "backup-error", Severity.HIGH, "fail", project, None, ""
+                    (place, unknown), "backup-error", Severity.HIGH, "fail", project, None, "backup", ""
                 )
             keep(spool, series[place, unknown, project], time, ident, str(number))
         messages = [str(number) for _, number in sorted(expected)]
@@ -81,7 +81,7 @@ def test_nothing_is_lost_where_several_threads_add(tmp_path: Path) -> None:
     spool = FindingSpool(tmp_path, run=50)
 
     def add(project: str) -> None:
-        series = spool.begin((0, False), "backup-error", Severity.HIGH, "fail", project, None, "it failed")
+        series = spool.begin((0, False), "backup-error", Severity.HIGH, "fail", project, None, "backup", "it failed")
         for number in range(2_000):
             keep(spool, series, float(number % 7), f"{number:04}")
 
@@ -94,7 +94,7 @@ def test_nothing_is_lost_where_several_threads_add(tmp_path: Path) -> None:
 
 def test_memory_does_not_grow_with_the_number_of_findings(tmp_path: Path) -> None:
     spool = FindingSpool(tmp_path, run=2_000)
-    series = spool.begin((0, False), "backup-error", Severity.HIGH, "fail", "p", None, "it failed")
+    series = spool.begin((0, False), "backup-error", Severity.HIGH, "fail", "p", None, "backup", "it failed")
 
     def fill_and_read() -> None:
         for number in range(40_000):
