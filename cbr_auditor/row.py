@@ -63,7 +63,8 @@ def rows_of(
 ) -> list[str] | None:
     """The rows of findings about these subjects, all of one kind.
 
-    None where one of them is not plain, or shows less than a row needs. `sinces` are times as report.json shows them, or empty.
+    None where one of them is not plain, or shows less than a row needs. `sinces` are times as report.json shows them,
+    or empty.
     """
     shown: Sequence[Any] = [identify(each) for each in subjects] if isinstance(subjects[0], Resource) else subjects
     try:
