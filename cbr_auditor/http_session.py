@@ -8,7 +8,9 @@ from urllib.parse import urlencode
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from requests.hooks import default_hooks
+from requests.cookies import extract_cookies_to_jar
+from requests.hooks import default_hooks, dispatch_hook
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
@@ -59,6 +61,7 @@ class _HostAdapter(HTTPAdapter):
     """Looks once for what all requests to one host share: its pool of connections, and what a request line shows."""
 
     pool: HTTPConnectionPool | None = None
+    _is_verifying = False
 
     def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> HTTPConnectionPool:
         """The pool that the first request found."""
@@ -67,6 +70,23 @@ class _HostAdapter(HTTPAdapter):
             pool.ConnectionCls = _AheadTlsConnection if isinstance(pool, HTTPSConnectionPool) else _AheadConnection
             self.pool = pool
         return self.pool
+
+    def cert_verify(self, *arguments: Any, **options: Any) -> None:
+        """Look for the authorities' file once."""
+        if not self._is_verifying:
+            super().cert_verify(*arguments, **options)  # type: ignore[no-untyped-call]
+            self._is_verifying = True
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """The response; to look for cookies where none is set takes longer than all else that is done for it."""
+        if "Set-Cookie" in resp.headers:
+            return super().build_response(req, resp)
+        response = requests.Response()
+        response.status_code, response.reason = resp.status, resp.reason
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.raw, response.connection = resp, self
+        response.request, response.url = req, req.url or ""
+        return response
 
     def request_url(self, request: requests.PreparedRequest, _proxies: Mapping[str, str] | None) -> str:
         """The path and the query: only a proxy for plain http is shown more, and nobody asks one."""
@@ -78,7 +98,7 @@ class _HostAdapter(HTTPAdapter):
         Raises as `send` does. It is what urllib3's `urlopen` does before it waits, which has no public name there.
         """
         pool = self.get_connection_with_tls_context(request, options["verify"], options["proxies"], options["cert"])
-        self.cert_verify(pool, request.url, options["verify"], options["cert"])  # type: ignore[no-untyped-call]
+        self.cert_verify(pool, request.url, options["verify"], options["cert"])
         connection = cast("_AheadConnection", pool._get_conn())  # noqa: SLF001
         try:
             connection.timeout = timeout
@@ -123,7 +143,13 @@ class HostSession(Session):
         Where a request was sent ahead it is the answer to that one, which has to be the same.
         """
         request, self._ahead = self._ahead or self._prepared(path, query), None
-        return self.send(request, timeout=timeout, allow_redirects=False, **self._options)
+        options: dict[str, Any] = {**self._options, "timeout": timeout}
+        response: requests.Response = self._adapter.send(request, **options)
+        # What is left of the session's own `send` where nobody follows redirects: that takes a tenth of the whole.
+        response = dispatch_hook("response", request.hooks, response, **options)  # type: ignore[no-untyped-call]
+        if "Set-Cookie" in response.headers:
+            extract_cookies_to_jar(self.cookies, request, response.raw)  # type: ignore[no-untyped-call]
+        return response
 
     def send_ahead(self, path: str, query: Mapping[str, Any], timeout: float) -> None:
         """Send what `ask` will be called for next, without waiting for the answer. Raises as `requests` does."""

@@ -2,12 +2,12 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 
 import msgspec
 
 from cbr_auditor.cbr.reading import as_backup
-from cbr_auditor.cbr.records import Backup, ListedBackup
+from cbr_auditor.cbr.records import EPOCH, NAIVE_EPOCH, Backup, ListedBackup
 from cbr_auditor.finding import Finding, Waived, finding_id, text_of, whole_seconds
 from cbr_auditor.resource import Resource
 from cbr_auditor.row import Series, rows_of
@@ -22,8 +22,6 @@ CRASHES = (Exception, SystemExit)
 
 _EXAMPLES = 3
 _UNTIMED = float("inf")
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # naive, as the times of a `ListedBackup` are
-_EPOCH_UTC = _EPOCH.replace(tzinfo=timezone.utc)
 _LISTED_TIMES = {None, "created_at", "updated_at", "expired_at"}
 _LONGEST = 500  # characters of a message
 _MESSAGES = 64  # of one rule and outcome that are kept once, and not with each finding
@@ -332,7 +330,7 @@ def _order(times: Iterable[datetime | None], *, soonest: bool) -> list[float]:
     """What a rule's findings are ordered by: the newest first, or the soonest."""
     toward = 1 if soonest else -1
     return [
-        _UNTIMED if time is None else toward * (time - (_EPOCH_UTC if time.tzinfo else _EPOCH)).total_seconds()
+        _UNTIMED if time is None else toward * (time - (EPOCH if time.tzinfo else NAIVE_EPOCH)).total_seconds()
         for time in times
     ]
 

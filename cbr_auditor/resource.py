@@ -5,7 +5,15 @@ from datetime import datetime, timezone
 
 import msgspec
 
-from cbr_auditor.cbr.records import DOCUMENTED_STATUSES, SERVER, Backup, ListedBackup, ReplicationRecord
+from cbr_auditor.cbr.records import (
+    DOCUMENTED_STATUSES,
+    EPOCH,
+    NAIVE_EPOCH,
+    SERVER,
+    Backup,
+    ListedBackup,
+    ReplicationRecord,
+)
 from cbr_auditor.cbr.vaults import Vault, VaultResource
 from cbr_auditor.succession import Succession
 
@@ -327,7 +335,7 @@ def _newest(
 
 
 def _utc(naive: datetime) -> datetime:
-    return naive.replace(tzinfo=timezone.utc)
+    return EPOCH + (naive - NAIVE_EPOCH)
 
 
 def _shared(text: str | None) -> str | None:

@@ -45,7 +45,11 @@ class SentError(Exception):
 class Unsent(HostSession):
     """Sends nothing."""
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._adapter.send = self._caught  # type: ignore[method-assign]
+
+    def _caught(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         raise SentError(request, options)
 
 

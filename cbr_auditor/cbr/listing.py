@@ -107,6 +107,7 @@ class Listing:
             if linked is None:
                 return
             size, ids, offset, fresh, readable = linked
+            del linked  # or it would keep the page, too
             if fresh:
                 standing_still, doubted = 0, False
                 continue

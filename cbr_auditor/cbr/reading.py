@@ -16,7 +16,9 @@ import msgspec
 from cbr_auditor.cbr.loose import fingerprint, loads, read_count, read_loosely
 from cbr_auditor.cbr.records import (
     DOCUMENTED_STATUSES,
+    EPOCH,
     IMAGE_TYPES,
+    NAIVE_EPOCH,
     NO_INFO,
     RESOURCE_TYPES,
     RESTORE_MODES,
@@ -89,8 +91,6 @@ _RECORD: msgspec.json.Decoder[ListedBackup] = msgspec.json.Decoder(ListedBackup)
 _ZONED: msgspec.json.Decoder[_Zoned] = msgspec.json.Decoder(_Zoned)
 _DETAIL: msgspec.json.Decoder[_Detail] = msgspec.json.Decoder(_Detail)
 _TIMES = ("created_at", "updated_at", "expired_at", "protected_at")
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 # What the typed decoder raises for JSON that is odd.
 _ODD = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -144,10 +144,9 @@ def as_backup(row: ListedBackup | Backup) -> Backup:
         row.id,
         row.status,
         row.name,
-        # A third of the price of `replace(tzinfo=UTC)`.
-        created and _EPOCH + (created - _NAIVE_EPOCH),
-        updated and _EPOCH + (updated - _NAIVE_EPOCH),
-        expires and _EPOCH + (expires - _NAIVE_EPOCH),
+        created and EPOCH + (created - NAIVE_EPOCH),
+        updated and EPOCH + (updated - NAIVE_EPOCH),
+        expires and EPOCH + (expires - NAIVE_EPOCH),
         row.resource_id,
         row.resource_name,
         row.resource_type,
@@ -155,7 +154,7 @@ def as_backup(row: ListedBackup | Backup) -> Backup:
         info.auto_trigger,
         info.encrypted,
         None if row.children is None else list(row.children),
-        protected and _EPOCH + (protected - _NAIVE_EPOCH),
+        protected and EPOCH + (protected - NAIVE_EPOCH),
         row.description,
         row.resource_size,
         info.supported_restore_mode,
