@@ -47,7 +47,7 @@ class Unsent(HostSession):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._adapter.send = self._caught  # type: ignore[method-assign]
+        self._adapter.send = self._caught  # type: ignore[assignment,method-assign]
 
     def _caught(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         raise SentError(request, options)
