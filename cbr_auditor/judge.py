@@ -206,7 +206,8 @@ class Judge:
                 return None
             if outcome is Needs.DISKS and resource.newest_disks is None and resource.disks_unknown is None:
                 return Needs.DISKS
-            if isinstance(outcome, str) and outcome and not self._recorder.silences_others(index):
+            if isinstance(outcome, str) and outcome and not self._recorder.is_told_at_once(index):
+                self._recorder.say(index, resource.id)
                 told.setdefault((index, outcome), []).append(resource)
             else:
                 self._recorder.settle(index, resource, outcome)
@@ -313,7 +314,7 @@ class Judge:
                     self._recorder.tallies[index].checked -= 1
                     self._recorder.tallies[index].not_examined += self._server_disks == "none"
                     not_examined = True
-                elif isinstance(outcome, str) and outcome and not self._recorder.silences_others(index):
+                elif isinstance(outcome, str) and outcome:
                     told.setdefault((index, outcome), []).append(backup)
                 else:
                     self._recorder.settle(index, backup, outcome)

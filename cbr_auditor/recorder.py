@@ -97,6 +97,7 @@ class Recorder:
         # said it, and whether a waiver accepts it.
         superseded = {other for rule in rules for other in rule.supersedes}
         self._said: dict[str, dict[str, tuple[str, bool]]] = {rule.id: {} for rule in rules if rule.id in superseded}
+        self._silenced = [[self._said[other] for other in rule.supersedes if other in self._said] for rule in rules]
         self._findings = findings
         self._series: list[dict[str, Series | None]] = [{} for _ in range(2 * len(rules))]
         """By message, for each rule twice: of failures, and of what is undecided."""
@@ -110,10 +111,7 @@ class Recorder:
         """
         if isinstance(outcome, str) and outcome:
             waived = self.keep(index, subject, "fail", outcome)
-            rule = self.rules[index]
-            for other in rule.supersedes:
-                if other in self._said:
-                    self._said[other][identify(subject).id] = (rule.id, waived)
+            self.say(index, identify(subject).id, waived=waived)
         elif isinstance(outcome, Unknown):
             self.keep(index, subject, "unknown", _message(outcome))
         elif isinstance(outcome, NoProblem) and isinstance(outcome.reason, str):
@@ -131,7 +129,7 @@ class Recorder:
         try:
             message = _message(outcome)
             shown = self.takes_listed[index] or not isinstance(subjects[0], ListedBackup)
-            plain = shown and message and rule.id not in self._waivable and not (failed and self.silences_others(index))
+            plain = shown and message and rule.id not in self._waivable
             series = self._series_of(index, failed=failed, message=message) if plain else None
             kept = series is not None and self._keep_rows(index, series, subjects, message)
         except CRASHES:  # what a rule gives and says may be anything; `settle` fails again, for each that it fails for
@@ -139,6 +137,9 @@ class Recorder:
         if kept:
             if failed:
                 tally.failed += len(subjects)
+                if self._silenced[index]:
+                    for subject in subjects:
+                        self.say(index, subject.id)
             else:
                 tally.unknown += len(subjects)
             return
@@ -148,9 +149,14 @@ class Recorder:
             except CRASHES as problem:
                 self.crashed(index, _whole(subject), problem)
 
-    def silences_others(self, index: int) -> bool:
-        """Whether what the rule finds must not be said again by another that is on."""
-        return not self._said.keys().isdisjoint(self.rules[index].supersedes)
+    def say(self, index: int, subject_id: str, *, waived: bool = False) -> None:
+        """Let no other rule say again what this one found."""
+        for said in self._silenced[index]:
+            said[subject_id] = (self.rules[index].id, waived)
+
+    def is_told_at_once(self, index: int) -> bool:
+        """Whether what the rule finds has to be settled before other rules are asked: a waiver may accept it."""
+        return bool(self._silenced[index]) and self.rules[index].id in self._waivable
 
     def said_already(self, index: int, *subject_ids: str | None) -> bool:
         """Whether a rule that supersedes this one has found the problem of one of these; it is counted, then."""
