@@ -161,7 +161,10 @@ class Recorder:
     def said_already(self, index: int, *subject_ids: str | None) -> bool:
         """Whether a rule that supersedes this one has found the problem of one of these; it is counted, then."""
         said = self._said.get(self.rules[index].id)
-        known = next((said[ident] for ident in subject_ids if ident in said), None) if said else None
+        known = None
+        if said:
+            for ident in subject_ids:
+                known = known or said.get(ident or "")
         if known is None:
             return False
         by, waived = known

@@ -139,12 +139,16 @@ class Resource(msgspec.Struct, gc=False):
     @property
     def newest_usable_at(self) -> datetime | None:
         """When the newest backup was created that is available, or being restored from."""
-        times = (self.newest_available_at, self.restoring_at)
-        return max((time for time in times if time is not None), default=None)
+        newest, restoring = self.newest_available_at, self.restoring_at
+        if newest is None or restoring is None:
+            return restoring if newest is None else newest
+        return max(newest, restoring)
 
     @property
     def failures_since_good(self) -> int:
         """How many backups failed after the newest usable one, at most 20."""
+        if not self.failures:
+            return 0
         newest = self.newest_usable_at or _LONG_AGO
         return sum(failed > newest for failed in self.failures)
 
@@ -307,7 +311,11 @@ class Resource(msgspec.Struct, gc=False):
 
     def newest_automatic_in(self, vault_id: str) -> datetime | None:
         """When the newest backup was created that a policy made in this vault, or in one that CBR does not name."""
-        return max((time for vault, time in self.automatic_at if vault in {vault_id, None}), default=None)
+        newest = None
+        for vault, time in self.automatic_at:
+            if (vault is None or vault == vault_id) and (newest is None or time > newest):
+                newest = time
+        return newest
 
     @property
     def memberships(self) -> list[tuple[Vault, VaultResource]]:

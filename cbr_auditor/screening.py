@@ -101,7 +101,7 @@ class Screening:
 
     def open(self, rows: Iterable[ListedBackup]) -> list[Open | None]:
         """What is left to do about each of these backups; None where every rule passes it."""
-        now, known, is_long = self._naive_now, self._known, self._is_long
+        now, home, known, is_long = self._naive_now, self._listed_in, self._known, self._is_long
         left = []
         for row in rows:
             expires = row.expired_at
@@ -110,7 +110,7 @@ class Screening:
                 row.resource_type,
                 row.extend_info,
                 None if expires is None else (expires - now).days,
-                _more(row, now) if is_long else None,
+                _more(row, now, home) if is_long else None,
             )
             try:
                 left.append(known[shape])
@@ -151,7 +151,7 @@ class Screening:
         left = Open(tuple(at_once), tuple(later), rules, needs, known, waits_as_newest)
         if self._is_long and not was_long:
             self._known.clear()
-            shape = (*shape[:-1], _more(row, self._naive_now))
+            shape = (*shape[:-1], _more(row, self._naive_now, self._listed_in))
         with suppress(*CRASHES):  # a rule's answer may be anything, and what cannot be compared stands alone
             left = self._alike.setdefault(left, left)
         self._known[shape] = left if at_once or later or rules else None
@@ -189,14 +189,15 @@ def _is_worth(candidate: Callable[[Backup], bool], backup: Backup) -> bool:
     return bool(candidate(backup))
 
 
-def _more(row: ListedBackup, now: datetime) -> tuple[Any, ...]:
-    """What makes a shape a long one."""
+def _more(row: ListedBackup, now: datetime, home: str) -> tuple[Any, ...]:
+    """What makes a shape a long one. That the project is the one at `home` is quicker told than which one it is."""
     created, updated, expires = row.created_at, row.updated_at, row.expired_at
+    project = row.project_id == home or row.project_id
     if created is None:
-        return row.project_id, row.image_type, row.incremental, None, None, False
+        return project, row.image_type, row.incremental, None, None, False
     agree = created <= now and (updated is None or updated <= now) and (expires is None or expires >= created)
     kept = None if expires is None else hours(expires - created)
-    return row.project_id, row.image_type, row.incremental, (now - created).days, kept, agree
+    return project, row.image_type, row.incremental, (now - created).days, kept, agree
 
 
 class _Watched(Backup):

@@ -320,8 +320,10 @@ class CbrClient:
             # Only read1 comes back with what is there; it must not decode, or it waits until there is some text.
             while chunk := response.raw.read1(_CHUNK, decode_content=False):
                 text = chunk if inflate is None else inflate.decompress(chunk, LARGEST_BODY)
-                body[size : size + len(text)] = text
-                size += len(text)
+                began, size = size, size + len(text)
+                if size > len(body):
+                    body += bytes(size - len(body))
+                memoryview(body)[began:size] = text  # a bytearray would make a copy of it first
                 if size > LARGEST_BODY or (inflate is not None and inflate.unconsumed_tail):
                     raise AnswerError(
                         f"{self._host} sent more than {LARGEST_BODY // 2**20} MiB in one answer", passing=False
