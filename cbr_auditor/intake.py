@@ -99,7 +99,10 @@ class Intake:
             if left.waits_as_newest and not self._stands_for_older(row, left):
                 self._ask(left, self._whole(row))
             elif left.at_once:
-                told.setdefault(id(left), (left, []))[1].append(row)
+                try:
+                    told[id(left)][1].append(row)
+                except KeyError:
+                    told[id(left)] = left, [row]
 
     def _opened(self, rows: list[ListedBackup]) -> list[Open | None]:
         """What is left to do about each."""

@@ -195,9 +195,10 @@ def _more(row: ListedBackup, now: datetime, home: str) -> tuple[Any, ...]:
     project = row.project_id == home or row.project_id
     if created is None:
         return project, row.image_type, row.incremental, None, None, False
-    agree = created <= now and (updated is None or updated <= now) and (expires is None or expires >= created)
-    kept = None if expires is None else hours(expires - created)
-    return project, row.image_type, row.incremental, (now - created).days, kept, agree
+    old, kept = (now - created).days, None if expires is None else hours(expires - created)
+    # Both are rounded down, so that they are negative where the times are in the wrong order: `Backup.times_agree`.
+    agree = old >= 0 and (kept is None or kept >= 0) and (updated is None or updated <= now)
+    return project, row.image_type, row.incremental, old, kept, agree
 
 
 class _Watched(Backup):

@@ -81,6 +81,10 @@ class _RawEnvelope(msgspec.Struct, gc=False):
 
 
 class _Detail(msgspec.Struct, gc=False):
+    backup: ListedBackup
+
+
+class _RawDetail(msgspec.Struct, gc=False):
     backup: msgspec.Raw
 
 
@@ -90,6 +94,7 @@ _RAW_ENVELOPE: msgspec.json.Decoder[_RawEnvelope] = msgspec.json.Decoder(_RawEnv
 _RECORD: msgspec.json.Decoder[ListedBackup] = msgspec.json.Decoder(ListedBackup)
 _ZONED: msgspec.json.Decoder[_Zoned] = msgspec.json.Decoder(_Zoned)
 _DETAIL: msgspec.json.Decoder[_Detail] = msgspec.json.Decoder(_Detail)
+_RAW_DETAIL: msgspec.json.Decoder[_RawDetail] = msgspec.json.Decoder(_RawDetail)
 _TIMES = ("created_at", "updated_at", "expired_at", "protected_at")
 # What the typed decoder raises for JSON that is odd.
 _ODD = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -112,8 +117,10 @@ def read_backup(body: bytes | bytearray) -> Backup:
 
     Raises `AnswerError` where the body holds no readable backup.
     """
+    with suppress(*_ODD):
+        return as_backup(_DETAIL.decode(body).backup)
     try:
-        row = _read_row(_DETAIL.decode(body).backup)
+        row = _read_row(_RAW_DETAIL.decode(body).backup)
     except _ODD:
         content = loads(body)
         row = read_loosely(content.get("backup") if isinstance(content, dict) else None)
