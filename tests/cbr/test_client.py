@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trustme
+from urllib3.connection import HTTPSConnection
 
 from cbr_auditor.cbr.auth import TokenAuth
 from cbr_auditor.cbr.client import CbrClient
@@ -535,7 +536,10 @@ def tls_server(tmp_path: Any) -> Iterator[tuple[str, str]]:
     file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), EmptyList)
+    class KeptOpen(EmptyList):
+        protocol_version = "HTTP/1.1"
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), KeptOpen)
     server.handle_error = lambda *arguments: None  # type: ignore[method-assign]  # a refused handshake is wanted here
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -563,6 +567,25 @@ def test_a_private_authority_is_trusted_where_set(
     client = client_of(tls_server[0], clock, ca_file=tls_server[1], timeout=5.0)
     assert client.ask_page(0, {}).take().count == 0
     client.close()
+
+
+def test_over_tls_connections_are_kept_and_requests_sent_ahead_too(
+    tls_server: tuple[str, str], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected = []
+    connect = HTTPSConnection.connect
+
+    def count(connection: HTTPSConnection) -> None:
+        connected.append(connection)
+        connect(connection)
+
+    monkeypatch.setattr(HTTPSConnection, "connect", count)
+    client = client_of(tls_server[0], clock, ca_file=tls_server[1], timeout=5.0)
+    for _ in range(3):
+        asked = [client.ask_page(number, {}) for number in range(4)]
+        assert [page.take().count for page in asked] == [0] * 4
+    client.close()
+    assert len(connected) == 4
 
 
 @pytest.mark.parametrize("token", ["a b", "a\nb", "tökën", "a\x00"])
