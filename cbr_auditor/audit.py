@@ -14,7 +14,6 @@ from cbr_auditor.cbr.query import Filters, hides_resources, hides_siblings, narr
 from cbr_auditor.cbr.tasks import KEPT, failure_reasons
 from cbr_auditor.errors import ListingError
 from cbr_auditor.judge import Judge, ServerDisks
-from cbr_auditor.memory import share_one_arena
 from cbr_auditor.override import Override
 from cbr_auditor.plan import Plans
 from cbr_auditor.recorder import CRASHES, Recorder, Tally
@@ -25,8 +24,6 @@ from cbr_auditor.subject import Target
 from cbr_auditor.text import one_line
 from cbr_auditor.vault_judge import judge_inventory, judge_target, leave_undecided, take_inventory
 from cbr_auditor.waiver import Waivers
-
-_MANY = 20_000  # backups, from which on memory may become short
 
 _FOR_INVENTORY = 0.5  # of the time for asking: the backups are listed behind it, and are what matters
 
@@ -186,8 +183,6 @@ def _audit_target(
         )
         listing = Listing(lambda offset: client.ask_page(offset, target.filters), in_flight=in_flight)
         for backups in listing.backups():
-            if listing.state.listed == len(backups) and (listing.state.reported_count or 0) > _MANY:
-                share_one_arena()  # after the first page, before the threads that fetch the others
             judge.take(backups)
             del backups  # as the listing does, so that a page is given up before the next one is read
         resources = len(judge.resources)

@@ -24,8 +24,9 @@ class Details:
 
     def ask(self, backup_id: str) -> None:
         """Ask for a detail without waiting for it."""
-        self._wanted[backup_id] = None
-        self._ask_more()
+        if backup_id not in self._asked:
+            self._wanted[backup_id] = None
+            self._ask_more()
 
     def complete(self, backup: Backup) -> bool:
         """Put its disks into the backup, or why they are not known. True where the deadline is the reason."""

@@ -49,6 +49,8 @@ class ListingError(AuditorError):
         self.status = status
         self.passing = passing
         self.wait = 0.0
+        self.at: float | None = None
+        """When it came, by the monotonic clock, where that is not now."""
 
 
 class AccessError(ListingError):

@@ -201,6 +201,8 @@ class ReportFolder:
         """Write what is left of report.json, findings.csv, and what people read; no file keeps another from that."""
         if self.json.end(report):
             self.written.append(self.json.path)
+        elif self.json.problem is not None:
+            self._fail(self.json.path, self.json.problem)
         self._place("findings.csv", functools.partial(_link_or_copy, table))
         for name, content in (("report.html", html), ("report.txt", text), ("controls.html", controls)):
             self._place(name, functools.partial(_write_text, content))

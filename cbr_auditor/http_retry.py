@@ -23,11 +23,14 @@ PATIENT = Patience()
 
 
 def insist(
-    attempt: Callable[[], T], deadline: Deadline, patience: Patience = PATIENT, over: Callable[[], bool] = lambda: False
+    attempt: Callable[[], T],
+    deadline: Deadline,
+    patience: Patience = PATIENT,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> T:
-    """What the attempt gives, tried again where its error may pass, never past the deadline nor once it is `over`.
+    """What the attempt gives, tried again where its error may pass, never past the deadline.
 
-    Raises `ListingError`.
+    `meanwhile` is called before each pause, which it is a part of. Raises `ListingError`.
     """
     clock = deadline.clock
     started = clock.monotonic()
@@ -39,8 +42,9 @@ def insist(
             return attempt()
         except ListingError as problem:
             error = problem
-        if not error.passing or over():
+        if not error.passing:
             raise error
+        failed_at = clock.monotonic() if error.at is None else error.at
         if tries >= patience.tries and clock.monotonic() - started >= patience.seconds:
             what = f"{error.what}, after {tries} tries" if tries > 1 else error.what
             raise type(error)(what, error.mend, error.status) from None
@@ -51,7 +55,10 @@ def insist(
                 "Give the function more time (or --timeout); if it persists, ask the cloud's support.",
                 error.status,
             ) from None
-        clock.sleep(pause)
+        meanwhile()
+        left = failed_at + pause - clock.monotonic()
+        if left > 0:
+            clock.sleep(left)
 
 
 def _pause(tries: int) -> float:

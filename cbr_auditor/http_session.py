@@ -1,7 +1,7 @@
 """Sessions of `requests` that follow nobody."""
 
-import ssl
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -11,9 +11,10 @@ from requests.auth import AuthBase
 from requests.cookies import extract_cookies_to_jar
 from requests.hooks import default_hooks, dispatch_hook
 from requests.structures import CaseInsensitiveDict
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import HTTPError
+from urllib3.util.wait import wait_for_read
 
 
 class Session(requests.Session):
@@ -23,8 +24,8 @@ class Session(requests.Session):
         """Nowhere."""
 
 
-class _AheadConnection(HTTPConnection):
-    """A connection on which a request may be sent before anybody waits for its answer."""
+class _SendsAhead(HTTPConnection):
+    """What a connection is given by which a request may be sent before anybody waits for its answer."""
 
     _sent: tuple[str, str] | None = None
 
@@ -53,10 +54,6 @@ class _AheadConnection(HTTPConnection):
         super().close()
 
 
-class _AheadTlsConnection(_AheadConnection, HTTPSConnection):
-    """The same, encrypted."""
-
-
 class _HostAdapter(HTTPAdapter):
     """Looks once for what all requests to one host share: its pool of connections, and what a request line shows."""
 
@@ -67,7 +64,8 @@ class _HostAdapter(HTTPAdapter):
         """The pool that the first request found."""
         if self.pool is None:
             pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*arguments, **options))
-            pool.ConnectionCls = _AheadTlsConnection if isinstance(pool, HTTPSConnectionPool) else _AheadConnection
+            kind = pool.ConnectionCls  # over TLS or not, through a proxy of any kind or none
+            pool.ConnectionCls = type(kind.__name__, (_SendsAhead, kind), {})
             self.pool = pool
         return self.pool
 
@@ -92,14 +90,14 @@ class _HostAdapter(HTTPAdapter):
         """The path and the query: only a proxy for plain http is shown more, and nobody asks one."""
         return request.path_url
 
-    def send_ahead(self, request: requests.PreparedRequest, timeout: float, options: Mapping[str, Any]) -> None:
+    def send_ahead(self, request: requests.PreparedRequest, timeout: float, options: Mapping[str, Any]) -> _SendsAhead:
         """Connect where that is needed, and send; `send` with the same request then waits for the answer.
 
-        Raises as `send` does. It is what urllib3's `urlopen` does before it waits, which has no public name there.
+        It is what urllib3's `urlopen` does before it waits, for which there is no public name. Raises whatever comes.
         """
         pool = self.get_connection_with_tls_context(request, options["verify"], options["proxies"], options["cert"])
         self.cert_verify(pool, request.url, options["verify"], options["cert"])
-        connection = cast("_AheadConnection", pool._get_conn())  # noqa: SLF001
+        connection = cast("_SendsAhead", pool._get_conn())  # noqa: SLF001
         try:
             connection.timeout = timeout
             if connection.is_closed and pool.proxy is not None:
@@ -107,15 +105,12 @@ class _HostAdapter(HTTPAdapter):
             elif connection.is_closed:
                 connection.connect()
             connection.send_ahead(request.method or "GET", request.path_url, request.headers)
-        except BaseException as problem:
+        except BaseException:
             connection.close()
-            if isinstance(problem, ssl.SSLError):
-                raise requests.exceptions.SSLError(problem) from problem
-            if isinstance(problem, (NewConnectionError, OSError)):
-                raise requests.ConnectionError(problem) from problem
             raise
         finally:
             pool._put_conn(connection)  # noqa: SLF001
+        return connection
 
 
 class HostSession(Session):
@@ -134,7 +129,7 @@ class HostSession(Session):
         self._first = self.prepare_request(requests.Request("GET", base, auth=_nobody))
         # The file is named here, or REQUESTS_CA_BUNDLE would win.
         self._options = self.merge_environment_settings(base, {}, True, ca_file or True, None)
-        self._ahead: requests.PreparedRequest | None = None
+        self._ahead: tuple[requests.PreparedRequest, _SendsAhead] | None = None
         self.auth = auth
 
     def ask(self, path: str, query: Mapping[str, Any], timeout: tuple[float, float]) -> requests.Response:
@@ -142,7 +137,8 @@ class HostSession(Session):
 
         Where a request was sent ahead it is the answer to that one, which has to be the same.
         """
-        request, self._ahead = self._ahead or self._prepared(path, query), None
+        request = self._ahead[0] if self._ahead else self._prepared(path, query)
+        self._ahead = None
         options: dict[str, Any] = {**self._options, "timeout": timeout}
         response: requests.Response = self._adapter.send(request, **options)
         # What is left of the session's own `send` where nobody follows redirects: that takes a tenth of the whole.
@@ -151,11 +147,24 @@ class HostSession(Session):
             extract_cookies_to_jar(self.cookies, request, response.raw)  # type: ignore[no-untyped-call]
         return response
 
-    def send_ahead(self, path: str, query: Mapping[str, Any], timeout: float) -> None:
-        """Send what `ask` will be called for next, without waiting for the answer. Raises as `requests` does."""
-        request = self._prepared(path, query)
-        self._adapter.send_ahead(request, timeout, self._options)
-        self._ahead = request
+    def send_ahead(self, path: str, query: Mapping[str, Any], timeout: float) -> bool:
+        """Send what `ask` will be called for next, without waiting for the answer.
+
+        False where that could not be: then `ask` sends it, and raises what there is to raise.
+        """
+        try:
+            request = self._prepared(path, query)
+            self._ahead = request, self._adapter.send_ahead(request, timeout, self._options)
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError):
+            return False
+        return True
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the answer to what was sent ahead has begun to come, or will never."""
+        if self._ahead is None or self._ahead[1].sock is None:
+            return True
+        return wait_for_read(self._ahead[1].sock, timeout=0.0)
 
     def _prepared(self, path: str, query: Mapping[str, Any]) -> requests.PreparedRequest:
         request = self._first.copy()

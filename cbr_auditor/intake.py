@@ -23,7 +23,9 @@ DISKS, REASON = 1, 2
 _AT_ONCE = 100
 """Backups that are looked at from several sides before the next ones are: as many as the processor's caches hold."""
 
-_MOST_SERVERS = 1_000  # of a target whose newest backups are in memory, in a kilobyte each; those of others are on disk
+_MOST_NEWEST = (
+    1_000  # resources of a target whose newest backups are in memory, in a kilobyte each; others' are on disk
+)
 _Told = dict[int, tuple[Open, list[ListedBackup]]]
 _NEED_BITS = {Needs.DISKS: DISKS, Needs.REASON: REASON}
 
@@ -54,7 +56,7 @@ class Intake:
         self._asks_shared = asks_shared
         self._newest_disks_only = newest_disks_only
         self._newest: dict[str, tuple[ListedBackup, Open]] = {}
-        """Of each server the newest available backup, where what is left for the end is about the newest alone."""
+        """Of each resource the newest available backup, where what is left for the end is about the newest alone."""
         self._stood_for: Counter[int] = Counter()
         """How many older ones there are, by the rules that waited for their disks."""
         self._superseded = recorder.superseded_rules
@@ -153,7 +155,7 @@ class Intake:
         if before is not None:
             if before[1].needs:
                 self._stood_for[before[1].rules] += 1
-        elif len(self._newest) > _MOST_SERVERS:
+        elif len(self._newest) > _MOST_NEWEST:
             self._let_wait(*self._newest.pop(next(iter(self._newest))))
         return True
 

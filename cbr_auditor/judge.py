@@ -18,7 +18,7 @@ from cbr_auditor.spool import BackupSpool, Waiting
 from cbr_auditor.subject import identify
 
 _ASKED_AT_ONCE = 64  # details that are asked for before the first of them is waited for
-_AT_ONCE = 2_000  # backups that meanwhile wait in memory, and resources whose findings do
+_AT_ONCE = 2_000  # backups that wait in memory, and resources whose findings do
 
 _BY_SETTING = "its disks were not looked at, by setting"
 _SHARED = "it belongs to another project, which shares its backups"

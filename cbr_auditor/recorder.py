@@ -150,9 +150,10 @@ class Recorder:
                 self.crashed(index, _whole(subject), problem)
 
     def say(self, index: int, subject_id: str, *, waived: bool = False) -> None:
-        """Let no other rule say again what this one found."""
+        """Let no other rule say again what this one found. What no waiver accepts stands before what one does."""
         for said in self._silenced[index]:
-            said[subject_id] = (self.rules[index].id, waived)
+            if said.get(subject_id, ("", True))[1]:
+                said[subject_id] = (self.rules[index].id, waived)
 
     def is_told_at_once(self, index: int) -> bool:
         """Whether what the rule finds has to be settled before other rules are asked: a waiver may accept it."""

@@ -47,11 +47,13 @@ def check(resource: Resource, *, grace_hours: float = 3) -> str | Unknown | NoPr
         if (outcome := _judge(resource, vault, policy, until)) is not None
     ]
     unseen = [Unknown(vault.policies_unseen) for vault in vaults if vault.policies_unseen]
+    if not outcomes and not unseen:
+        return None
     for kind in (str, Unknown):
         for outcome in (*outcomes, *unseen):
             if isinstance(outcome, kind):
                 return outcome
-    return outcomes[0] if outcomes else None
+    return outcomes[0]
 
 
 def _judge(resource: Resource, vault: Vault, policy: Policy, until: datetime) -> str | Unknown | NoProblem | None:

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterator
 from contextlib import closing
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +10,8 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
 from cbr_auditor.cbr.auth import TokenAuth
 from cbr_auditor.demo import faults
@@ -145,12 +146,27 @@ def test_an_answer_to_another_request_is_never_taken(endpoint: CbrEndpoint) -> N
         assert session.ask("/vaults", {}, TIMEOUT).json()["vaults"] == []
 
 
-@pytest.mark.parametrize("ahead", [True, False])
-def test_nobody_who_listens_is_the_same_error_ahead_and_in_turn(ahead: bool, closed_proxy: str) -> None:
+def test_what_cannot_be_sent_ahead_is_sent_in_turn_and_explained_then(closed_proxy: str) -> None:
     with closing(session_of(closed_proxy)) as session:
-        request = partial(session.send_ahead, timeout=5.0) if ahead else partial(session.ask, timeout=TIMEOUT)
+        assert not session.send_ahead("/backups", {}, 5.0)
         with pytest.raises(requests.ConnectionError, match="refused"):
-            request("/backups", {})
+            session.ask("/backups", {}, TIMEOUT)
+
+
+def test_any_kind_of_connection_can_send_ahead(endpoint: CbrEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through a SOCKS proxy, say, urllib3 connects by a class of its own."""
+    made = []
+
+    class Other(HTTPConnection):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            made.append(self)
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(HTTPConnectionPool, "ConnectionCls", Other)
+    with closing(session_of(base_of(endpoint))) as session:
+        assert session.send_ahead("/backups", {}, 5.0)
+        assert session.ask("/backups", {}, TIMEOUT).status_code == 200
+    assert len(made) == 1
 
 
 def test_netrc_gives_nothing_away(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,22 +187,30 @@ def test_a_redirect_is_not_followed(endpoint: CbrEndpoint) -> None:
     assert len(endpoint.requests) == 1
 
 
-@pytest.mark.parametrize("ahead", [True, False])
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "Unable to connect to proxy"),
+        (b"SSH-2.0-x\r\n\r\n", "SSH-2.0-x"),
+        (b"HTTP/1.1 200 " + b"x" * 70_000, "line"),
+        (b"", "Remote end closed"),
+    ],
+)
 def test_https_goes_through_the_proxy_of_the_environment_without_the_token(
-    monkeypatch: pytest.MonkeyPatch, ahead: bool
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, said: str
 ) -> None:
     heard = []
 
     def refuse(connection: socket.socket) -> None:
         heard.append(connection.recv(65536))
-        connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+        connection.sendall(answer)
 
     with scripted(refuse) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         with closing(session_of("https://cbr.example/v3/p")) as session:
-            request = partial(session.send_ahead, timeout=5.0) if ahead else partial(session.ask, timeout=TIMEOUT)
-            with pytest.raises(requests.ConnectionError, match="403"):
-                request("/backups", {})
+            assert not session.send_ahead("/backups", {}, 5.0)
+            with pytest.raises(requests.ConnectionError, match=said):
+                session.ask("/backups", {}, TIMEOUT)
     assert heard[0].startswith(b"CONNECT cbr.example:443 ")
     assert TOKEN.encode() not in b"".join(heard)
 

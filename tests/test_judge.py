@@ -8,6 +8,7 @@ import pytest
 from cbr_auditor.catalogue import load_rules
 from cbr_auditor.cbr.pending import Pending
 from cbr_auditor.cbr.records import SERVER, Backup, Disk, ExtendInfo
+from cbr_auditor.details import Details
 from cbr_auditor.errors import AccessError, DeadlineError, ListingError, NotFoundError
 from cbr_auditor.finding import Finding
 from cbr_auditor.judge import Judge
@@ -167,6 +168,26 @@ def test_a_detail_that_tells_nothing_is_not_trusted(tmp_path: Path, detail: Call
     court = Court(tmp_path, "backup-unencrypted")
     (finding,) = court.hear(server("a", 1, encrypted=True), detail=detail)
     assert finding.outcome == "unknown"
+
+
+def test_a_detail_that_is_wanted_twice_is_asked_for_once_at_a_time() -> None:
+    asked: list[str] = []
+    dropped: list[str] = []
+
+    def ask(backup_id: str) -> Pending[Backup]:
+        asked.append(backup_id)
+        return Pending(lambda: disks(True)(backup_id), lambda: dropped.append(backup_id))
+
+    details = Details(ask, 2)
+    for backup_id in ("a", "a", "b", "c"):
+        details.ask(backup_id)
+    assert asked == ["a", "b"]
+    backup = make_backup(id="a")
+    assert not details.complete(backup)
+    assert backup.children
+    details.close()
+    assert asked == ["a", "b", "c"]
+    assert dropped == ["b", "c"]
 
 
 def test_details_are_asked_for_side_by_side_however_far_apart_they_stand(tmp_path: Path) -> None:

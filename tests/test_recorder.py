@@ -168,6 +168,24 @@ def test_many_are_settled_together_as_each_is_alone(
     assert results[0][1] == [found and supersedes == ("backup-overdue",)] * 5
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_no_waiver_accepts_is_what_silences_others(tmp_path: Path, order: tuple[int, int]) -> None:
+    one = msgspec.structs.replace(RULES[0], id="backup-x", supersedes=("backup-overdue",))
+    other = msgspec.structs.replace(one, id="backup-y")
+    overdue = next(rule for rule in RULES if rule.id == "backup-overdue")
+    waivers = Waivers([Waiver("backup-y", ("test001-02",), "agreed", "me", NOW.date())], NOW)
+    recorder = Recorder(
+        [one, other, overdue], project_id=PROJECT, region=None, findings=FindingSpool(tmp_path), waivers=waivers
+    )
+    for index in order:
+        recorder.settle(index, make_backup(id="b"), "it failed")
+    recorder.settle_alike(0, [make_backup(id="b")], "it failed")
+    assert recorder.said_already(2, "b")
+    tally = recorder.tallies[2]
+    assert (tally.superseded, tally.superseded_waived) == (1, 0)
+    assert tally.no_problem == {"already reported as backup-x": 1}
+
+
 @pytest.mark.parametrize("changes", [{"since": "listed_at"}, {"soonest": "protected_at"}, {"since": "resource_size"}])
 def test_a_rule_that_tells_a_time_which_no_list_shows_needs_the_backup(tmp_path: Path, changes: dict[str, str]) -> None:
     rules = [msgspec.structs.replace(RULES[0], **changes), RULES[0]]

@@ -170,7 +170,7 @@ def test_the_disks_of_the_same_backups_are_looked_at(
     heard = []
     for backups in (rows, [as_backup(row) for row in rows]):
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-            patch.setattr("cbr_auditor.intake._MOST_SERVERS", most)
+            patch.setattr("cbr_auditor.intake._MOST_NEWEST", most)
             court = Court(Path(folder), *only, server_disks=server_disks)
             for start in range(0, len(backups), 5):
                 court.judge.take(backups[start : start + 5])

@@ -57,8 +57,10 @@ class _Request:
         self.action = action
         self.has_slot = False
         self.session: HostSession | None = None
+        self.body: bytearray | None = None
+        """The answer, where it was read before it was needed."""
         self.failed: ListingError | None = None
-        """Why it could not be sent ahead, which is what its first try comes to."""
+        """Why there is no answer, where that was known before it was needed."""
 
 
 class CbrClient:
@@ -92,14 +94,13 @@ class CbrClient:
         self._timeout = timeout
         self._patience = patience
         self._slots = Share(slots or Slots(8))
-        self._closed = False
         self._ca_file = ca_file
         self._sessions: list[HostSession] = []
         self._idle: list[HostSession] = []
         self._ahead: dict[int, _Request] = {}
         """Those that were sent and whose answers nobody waits for yet."""
         self._may_send_ahead = True
-        """Not where the last attempt failed: to fail takes time, and is only explained once the answer is needed."""
+        """Not where it failed, until an answer has come: to fail takes time, and is explained once it is needed."""
         self._spare: list[bytearray] = []
         """Bodies that were read, for the next ones: fresh memory for each page would take longer than its request."""
 
@@ -148,16 +149,19 @@ class CbrClient:
 
     def _ask(self, request: _Request, read: Callable[[bytearray], T]) -> Pending[T]:
         """Send a request whose answer is needed later; where that cannot be it is sent when the answer is taken."""
-        if self._may_send_ahead and not self._closed and self._slots.take_now():
+        if self._may_send_ahead and self._slots.take_now():
             request.has_slot = True
             self._ahead[id(request)] = request
             try:
                 with self._explained():
-                    request.session = self._free_session()
-                    request.session.send_ahead(request.path, request.query, min(10.0, self._seconds()))
-            except ListingError as problem:
-                request.failed = problem
+                    session = self._free_session()
+                request.session = session
+                sent = session.send_ahead(request.path, request.query, min(10.0, self._seconds()))
+            except ListingError as problem:  # nobody can sign in, say
+                request.failed, sent = problem, False
+            if not sent:
                 self._may_send_ahead = False
+                self._free(request)
         return Pending(lambda: self._answer(request, read), lambda: self._release(request))
 
     def _answer(self, request: _Request, read: Callable[[bytearray], T]) -> T:
@@ -169,13 +173,13 @@ class CbrClient:
             failed, request.failed = request.failed, None
             if failed is not None:
                 raise failed
-            body = self._body_of(request)
+            body, request.body = request.body or self._body_of(request), None
             result = self._read(body, read)
             self._spend(body)
             return result
 
         try:
-            answer = insist(attempt, self._deadline, self._patience, lambda: self._closed)
+            answer = insist(attempt, self._deadline, self._patience, self._look_ahead)
         finally:
             self._release(request)
         self._may_send_ahead = True
@@ -195,13 +199,28 @@ class CbrClient:
     def _release(self, request: _Request) -> None:
         """Give back what a request holds, whether its answer was read or not."""
         self._ahead.pop(id(request), None)
-        session, request.session = request.session, None
-        if session is not None:  # its answer may come at any time, so it is of no use any more
-            self._sessions.remove(session)
-            session.close()
+        self._free(request)
         if request.has_slot:
             request.has_slot = False
             self._slots.give()
+
+    def _free(self, request: _Request) -> None:
+        """Give up the session that a request was sent on: its answer may come at any time."""
+        session, request.session = request.session, None
+        if session is not None:
+            self._sessions.remove(session)
+            session.close()
+
+    def _look_ahead(self) -> None:
+        """Read, before a pause, what has come meanwhile of what was sent ahead: so several that fail pause together."""
+        for request in list(self._ahead.values()):
+            if request.session is None or not request.session.has_answer:
+                continue
+            try:
+                request.body = self._body_of(request)
+            except ListingError as problem:
+                problem.at = self._deadline.clock.monotonic()
+                request.failed = problem
 
     def _spend(self, body: bytearray) -> None:
         """Let a body that was read be overwritten by another one."""
@@ -219,8 +238,7 @@ class CbrClient:
             self._deadline = whole
 
     def close(self) -> None:
-        """Close every connection; requests that are under way in other threads are not tried again."""
-        self._closed = True
+        """Close every connection."""
         for request in list(self._ahead.values()):
             self._release(request)
         for session in self._sessions:
@@ -259,10 +277,7 @@ class CbrClient:
 
     @contextmanager
     def _session(self, request: _Request) -> Iterator[HostSession]:
-        """The session that a request was sent on, or one for this request alone.
-
-        `requests` does not promise that several threads may share one.
-        """
+        """The session that a request was sent on, or one on which no other is under way."""
         session, request.session = request.session, None
         if session is None:
             with self._explained():

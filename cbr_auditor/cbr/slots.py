@@ -27,7 +27,7 @@ class Share:
         """Begin a request that is not needed yet; False where no slot is free, or the others need what is."""
         slots = self._slots
         with slots.change:
-            taken = slots.free > 0 and self._held < max(1, slots.total // slots.shares)
+            taken = slots.free > 0 and self._held < max(1, slots.total // max(1, slots.shares))
             slots.free -= taken
         self._held += taken
         return taken

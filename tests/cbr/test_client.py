@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trustme
 from urllib3.connection import HTTPSConnection
+from urllib3.util.wait import wait_for_read
 
 from cbr_auditor.cbr.auth import TokenAuth
 from cbr_auditor.cbr.client import CbrClient
@@ -440,17 +441,47 @@ def test_what_is_dropped_gives_back_its_slot_and_nobody_gets_its_answer(
     client.close()
 
 
-def test_a_request_that_could_not_be_sent_ahead_has_had_its_first_try(clock: FakeClock) -> None:
+def test_nothing_more_is_sent_ahead_once_that_failed_until_an_answer_has_come(clock: FakeClock) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         client = client_of(f"http://127.0.0.1:{held.getsockname()[1]}", clock, patience=Patience(1, 0.0))
         first, second = client.ask_page(0, {}), client.ask_page(1, {})
-        with CbrEndpoint([], project_id=PROJECT, token=TOKEN) as endpoint:
-            client._base = f"{endpoint.url}/v3/{PROJECT}"  # somebody listens now
-            with pytest.raises(UnreachableError, match="refused"):
-                first.take()
-            assert second.take().count == 0  # which was not sent, as the first could not be
-            assert len(endpoint.requests) == 1
+        with pytest.raises(UnreachableError, match="refused"):
+            first.take()
+    with CbrEndpoint([], project_id=PROJECT, token=TOKEN) as endpoint:
+        client._base = f"{endpoint.url}/v3/{PROJECT}"  # somebody listens now
+        client._idle.clear()
+        assert endpoint.requests == []
+        assert second.take().count == 0
+        third = client.ask_page(2, {})
+        assert client._ahead
+        assert third.take().count == 0
+        assert len(endpoint.requests) == 2
+    client.close()
+
+
+def test_a_proxy_that_answers_nonsense_is_unreachable(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"SSH-2.0-x\r\n\r\n")
+
+    with scripted(answer) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        error = error_of(client_of("https://cbr.example", clock))
+    assert isinstance(error, UnreachableError)
+    assert "SSH-2.0-x" in str(error)
+
+
+def test_requests_that_are_throttled_together_pause_together(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    client = client_of(endpoint, clock, timeout=5.0)
+    endpoint.faults.append(Fault(faults.status(429, b"{}"), times=6))
+    asked = [client.ask_backup(f"{number:05}") for number in range(6)]
+    for request in client._ahead.values():
+        assert request.session is not None
+        assert request.session._ahead is not None
+        assert wait_for_read(request.session._ahead[1].sock, timeout=5.0)
+    assert [backup.take().id for backup in asked] == [f"{number:05}" for number in range(6)]
+    assert 1.0 <= sum(clock.slept) <= 2.0  # the longest of six pauses of 1 to 2 s
     client.close()
 
 
