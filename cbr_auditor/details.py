@@ -19,6 +19,8 @@ class Details:
         self._wanted: dict[str, None] = {}
         """What is to be asked for as soon as there is room, in order."""
         self._asked: dict[str, Pending[Backup]] = {}
+        self._come: set[str] = set()
+        """Those of them whose answer, or its failure, has come."""
         self.refused: ListingError | None = None
         """What ended the asking."""
 
@@ -28,11 +30,25 @@ class Details:
             self._wanted[backup_id] = None
             self._ask_more()
 
+    def look(self) -> None:
+        """Wait for the first answer to all that is wanted: so those that have to be tried again pause together.
+
+        A refusal ends it.
+        """
+        while waited := [backup_id for backup_id in self._asked if backup_id not in self._come]:
+            for backup_id in waited:
+                problem = self._asked[backup_id].look()
+                self._come.add(backup_id)
+                if isinstance(problem, (AccessError, DeadlineError)):
+                    return
+                self._ask_more()
+
     def complete(self, backup: Backup) -> bool:
         """Put its disks into the backup, or why they are not known. True where the deadline is the reason."""
         backup.examined = True
         self._wanted.pop(backup.id, None)
         asked = self._asked.pop(backup.id, None)
+        self._come.discard(backup.id)
         try:
             if asked is None and self.refused is not None:
                 raise self.refused
@@ -58,9 +74,10 @@ class Details:
         for asked in self._asked.values():
             asked.drop()
         self._asked.clear()
+        self._come.clear()
 
     def _ask_more(self) -> None:
-        while self._wanted and len(self._asked) < self._in_flight and self.refused is None:
+        while self._wanted and len(self._asked) - len(self._come) < self._in_flight and self.refused is None:
             backup_id = next(iter(self._wanted))
             del self._wanted[backup_id]
             self._asked[backup_id] = self._ask(backup_id)

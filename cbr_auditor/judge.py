@@ -113,6 +113,7 @@ class Judge:
                     self._recorder.tallies[index].checked += plan.taken
             for_disks = self._judge_resources(unseen)
             for batch in self._batches(details):
+                details.look()
                 told: _Told = {}
                 for rules, needs, backup in batch:
                     if needs & REASON:
@@ -230,6 +231,7 @@ class Judge:
             for _, resource in batch:
                 for point in self._unknown_disks(resource):
                     details.ask(point.backup_id)
+            details.look()
             for index, resource in batch:
                 for point in self._unknown_disks(resource):
                     backup = Backup(id=point.backup_id, status="available", resource_id=resource.id)

@@ -190,6 +190,25 @@ def test_a_detail_that_is_wanted_twice_is_asked_for_once_at_a_time() -> None:
     assert dropped == ["b", "c"]
 
 
+def test_to_look_at_details_ends_with_a_refusal() -> None:
+    asked: list[str] = []
+    refusal = AccessError("403", "", 403)
+
+    def ask(backup_id: str) -> Pending[Backup]:
+        asked.append(backup_id)
+        return Pending(lambda: refuse(refusal)(backup_id), look=lambda: refusal if backup_id == "b" else None)
+
+    details = Details(ask, 1)
+    for backup_id in "abcd":
+        details.ask(backup_id)
+    details.look()
+    assert asked == ["a", "b"]
+    assert not details.complete(make_backup(id="b"))
+    assert details.refused is refusal
+    details.look()
+    assert asked == ["a", "b"]
+
+
 def test_details_are_asked_for_side_by_side_however_far_apart_they_stand(tmp_path: Path) -> None:
     court = Court(tmp_path, "backup-unencrypted")
     under_way: list[str] = []
@@ -199,7 +218,7 @@ def test_details_are_asked_for_side_by_side_however_far_apart_they_stand(tmp_pat
         court.asked.append(backup_id)
         under_way.append(backup_id)
         most.append(len(under_way))
-        return Pending(lambda: under_way.remove(backup_id) or disks(True)(backup_id))  # type: ignore[func-returns-value]
+        return Pending(lambda: disks(True)(backup_id), look=lambda: under_way.remove(backup_id))
 
     rows = [server(f"{each}-{age}", age, resource_id=str(each)) for each in range(8) for age in range(200, 0, -1)]
     court.judge.take(rows)

@@ -162,18 +162,20 @@ class CbrClient:
             if not sent:
                 self._may_send_ahead = False
                 self._free(request)
-        return Pending(lambda: self._answer(request, read), lambda: self._release(request))
+        return Pending(lambda: self._answer(request, read), lambda: self._release(request), lambda: self._look(request))
 
     def _answer(self, request: _Request, read: Callable[[bytearray], T]) -> T:
         self._ahead.pop(id(request), None)
-        if not request.has_slot:
-            self._take_slot(request)
 
         def attempt() -> T:
             failed, request.failed = request.failed, None
             if failed is not None:
                 raise failed
-            body, request.body = request.body or self._body_of(request), None
+            body, request.body = request.body, None
+            if body is None:
+                if not request.has_slot:
+                    self._take_slot(request)
+                body = self._body_of(request)
             result = self._read(body, read)
             self._spend(body)
             return result
@@ -214,13 +216,21 @@ class CbrClient:
     def _look_ahead(self) -> None:
         """Read, before a pause, what has come meanwhile of what was sent ahead: so several that fail pause together."""
         for request in list(self._ahead.values()):
-            if request.session is None or not request.session.has_answer:
-                continue
-            try:
-                request.body = self._body_of(request)
-            except ListingError as problem:
-                problem.at = self._deadline.clock.monotonic()
-                request.failed = problem
+            if request.session is not None and request.session.has_answer:
+                self._look(request)
+
+    def _look(self, request: _Request) -> ListingError | None:
+        """Wait for the answer to what was sent ahead, and keep it or its error; another request may have the slot."""
+        if request.session is None:
+            return request.failed
+        self._ahead.pop(id(request), None)
+        try:
+            request.body = self._body_of(request)
+        except ListingError as problem:
+            problem.at = self._deadline.clock.monotonic()
+            request.failed = problem
+        self._release(request)
+        return request.failed
 
     def _spend(self, body: bytearray) -> None:
         """Let a body that was read be overwritten by another one."""

@@ -485,6 +485,25 @@ def test_requests_that_are_throttled_together_pause_together(endpoint: CbrEndpoi
     client.close()
 
 
+def test_to_look_gives_the_slot_to_others_and_takes_no_pause(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    slots = Slots(1)
+    client = client_of(endpoint, clock, slots=slots)
+    endpoint.faults.append(Fault(faults.status(429, b"{}"), times=2))
+    asked = []
+    for number in range(4):
+        asked.append(client.ask_backup(f"{number:05}"))
+        assert slots.free == 0
+        problem = asked[-1].look()
+        assert problem is asked[-1].look()  # it is known by now
+        assert (problem is not None and problem.passing) == (number < 2)
+        assert slots.free == 1
+    assert clock.slept == []
+    assert [backup.take().id for backup in asked] == [f"{number:05}" for number in range(4)]
+    assert 1.0 <= sum(clock.slept) <= 2.0
+    assert slots.free == 1
+    client.close()
+
+
 def test_an_answer_that_does_not_come_is_asked_for_again(endpoint: CbrEndpoint, clock: FakeClock) -> None:
     client = client_of(endpoint, clock)
     endpoint.faults.append(Fault(faults.reset(), times=2))
