@@ -6,7 +6,7 @@ reads more (a name, a time) is asked about each backup.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from cbr_auditor.cbr.reading import as_backup
-from cbr_auditor.cbr.records import Backup, ListedBackup, hours
+from cbr_auditor.cbr.records import Backup, ListedBackup
 from cbr_auditor.plan import Plan
 from cbr_auditor.recorder import CRASHES
 from cbr_auditor.rule import Needs, Outcome
@@ -25,7 +25,7 @@ _MOST = 4_096  # shapes that are remembered; a tenant has dozens, or some hundre
 _LONGEST = 1_000  # characters of one: so they are some megabytes at most, however long the texts in the list are
 
 Shape = tuple[Any, ...]
-"""`status`, `resource_type`, `extend_info`, `days_left`; and what `_more` gives, None until a rule reads some of it."""
+"""`status`, `resource_type`, `extend_info`, `days_left`; a long one also holds what rules read of `_IN_LONG_SHAPE`."""
 
 Check = Callable[[Backup], Outcome]
 
@@ -99,10 +99,12 @@ class Screening:
         """One object for all shapes of which the same is left, so that their backups can be settled together."""
         self._is_long = False
 
-    def open(self, rows: Iterable[ListedBackup]) -> list[Open | None]:
+    def open(self, rows: Sequence[ListedBackup]) -> list[Open | None]:
         """What is left to do about each of these backups; None where every rule passes it."""
-        now, home, known, is_long = self._naive_now, self._listed_in, self._known, self._is_long
-        left = []
+        if self._is_long:
+            return self._open_long(rows)
+        now, known = self._naive_now, self._known
+        left: list[Open | None] = []
         for row in rows:
             expires = row.expired_at
             shape: Shape = (
@@ -110,15 +112,52 @@ class Screening:
                 row.resource_type,
                 row.extend_info,
                 None if expires is None else (expires - now).days,
-                _more(row, now, home) if is_long else None,
             )
             try:
                 left.append(known[shape])
             except KeyError:
-                may_learn = len(known) < _MOST and len(str(shape)) < _LONGEST
-                left.append(self._learn(row, shape) if may_learn else self.everything)
-                is_long = self._is_long
+                left.append(self._open_new(row, shape))
+                if self._is_long:
+                    return left + self._open_long(rows[len(left) :])
         return left
+
+    def _open_long(self, rows: Sequence[ListedBackup]) -> list[Open | None]:
+        """The same by long shapes. All in one place, as a call for each of a million backups is felt."""
+        now, home, known = self._naive_now, self._listed_in, self._known
+        left: list[Open | None] = []
+        for row in rows:
+            created, updated, expires = row.created_at, row.updated_at, row.expired_at
+            old = None if created is None else (now - created).days
+            lasts = kept = None
+            if expires is not None:
+                lasts = (expires - now).days
+                if created is not None:
+                    time = expires - created
+                    kept = time.days * 24 + time.seconds // 3600
+            # Rounded down, they are negative where times are in the wrong order.
+            agree = old is not None and old >= 0 and (kept is None or kept >= 0) and (updated is None or updated <= now)
+            project = row.project_id == home or row.project_id  # sooner told than which it is
+            shape = (
+                row.status,
+                row.resource_type,
+                row.extend_info,
+                lasts,
+                project,
+                row.image_type,
+                row.incremental,
+                old,
+                kept,
+                agree,
+            )
+            try:
+                left.append(known[shape])
+            except KeyError:
+                left.append(self._open_new(row, shape))
+        return left
+
+    def _open_new(self, row: ListedBackup, shape: Shape) -> Open | None:
+        may_learn = len(self._known) < _MOST and len(str(shape)) < _LONGEST
+        return self._learn(row, shape) if may_learn else self.everything
 
     def _learn(self, row: ListedBackup, shape: Shape) -> Open | None:
         """Ask every rule about the shape of this backup, which is the first of its shape."""
@@ -151,7 +190,7 @@ class Screening:
         left = Open(tuple(at_once), tuple(later), rules, needs, known, waits_as_newest)
         if self._is_long and not was_long:
             self._known.clear()
-            shape = (*shape[:-1], _more(row, self._naive_now, self._listed_in))
+            return self._open_long((row,))[0]
         with suppress(*CRASHES):  # a rule's answer may be anything, and what cannot be compared stands alone
             left = self._alike.setdefault(left, left)
         self._known[shape] = left if at_once or later or rules else None
@@ -187,18 +226,6 @@ class Screening:
 def _is_worth(candidate: Callable[[Backup], bool], backup: Backup) -> bool:
     """What `candidate` says, as yes or no: to tell may fail, too."""
     return bool(candidate(backup))
-
-
-def _more(row: ListedBackup, now: datetime, home: str) -> tuple[Any, ...]:
-    """What makes a shape a long one. That the project is the one at `home` is quicker told than which one it is."""
-    created, updated, expires = row.created_at, row.updated_at, row.expired_at
-    project = row.project_id == home or row.project_id
-    if created is None:
-        return project, row.image_type, row.incremental, None, None, False
-    old, kept = (now - created).days, None if expires is None else hours(expires - created)
-    # Both are rounded down, so that they are negative where the times are in the wrong order: `Backup.times_agree`.
-    agree = old >= 0 and (kept is None or kept >= 0) and (updated is None or updated <= now)
-    return project, row.image_type, row.incremental, old, kept, agree
 
 
 class _Watched(Backup):
