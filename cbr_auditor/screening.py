@@ -188,13 +188,13 @@ class Screening:
         told = all(check is None and self._takes_listed[index] for index, _, check in at_once)
         known = told and (waits_as_newest or not (rules or later))
         left = Open(tuple(at_once), tuple(later), rules, needs, known, waits_as_newest)
-        if self._is_long and not was_long:
-            self._known.clear()
-            return self._open_long((row,))[0]
         with suppress(*CRASHES):  # a rule's answer may be anything, and what cannot be compared stands alone
             left = self._alike.setdefault(left, left)
-        self._known[shape] = left if at_once or later or rules else None
-        return self._known[shape]
+        if self._is_long and not was_long:
+            self._known.clear()  # of this one, too, only the short shape is known
+        else:
+            self._known[shape] = left if at_once or later or rules else None
+        return left if at_once or later or rules else None
 
     def _watch(self, function: Callable[[Backup], Any], backup: Backup) -> tuple[bool, Any]:
         """Ask one rule; gives whether its answer holds for every backup of the same shape, and the answer."""
