@@ -96,8 +96,9 @@ class Recorder:
         # What superseding rules have said of a resource or a backup, by the rule that must not say it again: which rule
         # said it, and whether a waiver accepts it.
         superseded = {other for rule in rules for other in rule.supersedes}
-        self._said: dict[str, dict[str, tuple[str, bool]]] = {rule.id: {} for rule in rules if rule.id in superseded}
-        self._silenced = [[self._said[other] for other in rule.supersedes if other in self._said] for rule in rules]
+        said: dict[str, dict[str, tuple[str, bool]]] = {rule.id: {} for rule in rules if rule.id in superseded}
+        self._said = [said.get(rule.id) for rule in rules]
+        self._silenced = [[said[other] for other in rule.supersedes if other in said] for rule in rules]
         self._findings = findings
         self._series: list[dict[str, Series | None]] = [{} for _ in range(2 * len(rules))]
         """By message, for each rule twice: of failures, and of what is undecided."""
@@ -161,11 +162,12 @@ class Recorder:
 
     def said_already(self, index: int, *subject_ids: str | None) -> bool:
         """Whether a rule that supersedes this one has found the problem of one of these; it is counted, then."""
-        said = self._said.get(self.rules[index].id)
+        said = self._said[index]
+        if not said:
+            return False
         known = None
-        if said:
-            for ident in subject_ids:
-                known = known or said.get(ident or "")
+        for ident in subject_ids:
+            known = known or said.get(ident or "")
         if known is None:
             return False
         by, waived = known
@@ -180,7 +182,7 @@ class Recorder:
     @property
     def superseded_rules(self) -> int:
         """The rules that others supersede, as a bit mask."""
-        return sum(1 << index for index, rule in enumerate(self.rules) if rule.id in self._said)
+        return sum(1 << index for index, said in enumerate(self._said) if said is not None)
 
     @property
     def newest_only_rules(self) -> int:

@@ -46,22 +46,22 @@ class Succession:
             or row.vault_id != self.vault_id
             or row.resource_name != self.name
             or row.replication_records
-            or (expires is not None and expires <= now)
         ):
             return False
         if last is None:
-            if self.after is not None and created <= self.after:
-                return False
+            if (expires is not None and expires <= now) or (self.after is not None and created <= self.after):
+                return False  # of the later ones, none ends before this one
             self.began = created
         elif created <= last[0] or (expires is not None and (last[1] is None or expires < last[1])):
             return False
         self.before, self.last = last, (created, expires, row.id, row.resource_size)
         info = row.extend_info
-        if info is None or info.auto_trigger is None:
-            self.others += 1
-        elif info.auto_trigger:
+        by_policy = None if info is None else info.auto_trigger
+        if by_policy:
             self.automatic += 1
             self.automatic_at = created
+        elif by_policy is None:
+            self.others += 1
         else:
             self.manual += 1
         return True
