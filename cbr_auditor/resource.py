@@ -158,6 +158,8 @@ class Resource(msgspec.Struct, gc=False):
 
         Backups whose expiry cannot be read are not among them; `unclear_after` tells of those.
         """
+        if len(self.lasting) == 1:
+            return self.lasting[0][1]
         return max((expires for _, expires in self.lasting), default=None)
 
     def add(self, backup: Backup) -> None:
@@ -224,7 +226,9 @@ class Resource(msgspec.Struct, gc=False):
         if automatic_at is not None:
             time = created if automatic_at is newest else _utc(automatic_at)  # one object where it is one time
             self.automatic_at = _newest(self.automatic_at, succession.vault_id, time)
-        if succession.vault_id not in self.vault_ids:
+        if not self.vault_ids:
+            self.vault_ids = (succession.vault_id,)
+        elif succession.vault_id not in self.vault_ids:
             self.vault_ids = tuple(sorted((*self.vault_ids, succession.vault_id)))
         self.oldest_good_at = min(self.oldest_good_at or _NEVER, _utc(succession.began))
         self.previous_good = self.newest_good
@@ -281,7 +285,7 @@ class Resource(msgspec.Struct, gc=False):
 
     def _add_lasting(self, created: datetime, expires: datetime) -> None:
         lasting = self.lasting
-        if len(lasting) == 1 and created >= lasting[0][0] and expires >= lasting[0][1]:
+        if not lasting or (len(lasting) == 1 and created >= lasting[0][0] and expires >= lasting[0][1]):
             self.lasting = ((created, expires),)
             return
         for other_created, other_expires in lasting:
@@ -335,6 +339,8 @@ def _newest(
     times: tuple[tuple[str | None, datetime], ...], key: str | None, time: datetime
 ) -> tuple[tuple[str | None, datetime], ...]:
     """The newest time by key, with one more; mostly there is one key."""
+    if not times:
+        return ((key, time),)
     if len(times) == 1 and times[0][0] == key:
         return ((key, time),) if time > times[0][1] else times
     known = dict(times)

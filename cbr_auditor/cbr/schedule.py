@@ -38,6 +38,7 @@ class Schedule:
         """What is missing to tell the runs; None where they can be told."""
         self._patterns: list[_Pattern] = []
         self._newest: dict[datetime, datetime | None] = {}
+        self._last: tuple[datetime, datetime | None] | None = None
         texts = sorted(set(patterns or ()))
         if not texts:
             self.problem = "trigger.properties.pattern"
@@ -60,9 +61,12 @@ class Schedule:
 
     def newest_run(self, until: datetime) -> datetime | None:
         """The last run at or before `until`; None where none was in the 92 days before, or runs are not known."""
+        if self._last is not None and self._last[0] == until:  # as for each resource of a vault: no hash is taken
+            return self._last[1]
         if until not in self._newest:
             runs = (run for pattern in self._patterns for run in pattern.since_start(until - WINDOW, until))
             self._newest[until] = None if self.problem else max(runs, default=None)
+        self._last = until, self._newest[until]
         return self._newest[until]
 
     def longest_gap(self, after: datetime) -> timedelta | None:
