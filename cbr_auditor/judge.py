@@ -13,7 +13,7 @@ from cbr_auditor.intake import DISKS, REASON, Intake
 from cbr_auditor.plan import Check, Plan, Plans
 from cbr_auditor.recorder import CRASHES, Recorder
 from cbr_auditor.resource import Resource, RestorePoint
-from cbr_auditor.rule import Needs, Rule
+from cbr_auditor.rule import Needs, Outcome, Rule
 from cbr_auditor.spool import BackupSpool, Waiting
 from cbr_auditor.subject import identify
 
@@ -169,12 +169,19 @@ class Judge:
 
         What can be settled together with others is put into `told`.
         """
-        return [
-            index
-            for index, check, may_be_said in asked
-            if not (may_be_said and self._recorder.said_already(index, resource.id))
-            and self._judge_resource(index, check, resource, told) is Needs.DISKS
-        ]
+        needing = []
+        for index, check, may_be_said in asked:
+            if may_be_said and self._recorder.said_already(index, resource.id):
+                continue
+            try:
+                outcome = check(resource)
+            except CRASHES as problem:  # as in _ask
+                self._recorder.crashed(index, resource, problem)
+                continue
+            # Nearly all are None, of a dozen rules for each resource.
+            if outcome is not None and self._take_outcome(index, outcome, resource, told):
+                needing.append(index)
+        return needing
 
     def _resource_checks(self, plan: Plan) -> list[tuple[int, Check, bool]]:
         """The rules about resources that a plan has, in turn, and whether another one may have said the same before."""
@@ -200,13 +207,11 @@ class Judge:
         vault_ids = [*resource.vault_ids, *(vault.id for vault in resource.vaults)]
         return self._plans.for_subject(identify(resource), vault_ids)
 
-    def _judge_resource(self, index: int, check: Check, resource: Resource, told: _Told) -> Needs | None:
+    def _take_outcome(self, index: int, outcome: Outcome, resource: Resource, told: _Told) -> bool:
+        """Settle what a rule says of a resource, or put it into `told`; true where it needs to know the disks."""
+        if outcome is Needs.DISKS and resource.newest_disks is None and resource.disks_unknown is None:
+            return True
         try:
-            outcome = check(resource)
-            if outcome is None:  # as nearly all are, of some twenty rules for each resource
-                return None
-            if outcome is Needs.DISKS and resource.newest_disks is None and resource.disks_unknown is None:
-                return Needs.DISKS
             if isinstance(outcome, str) and outcome and not self._recorder.is_told_at_once(index):
                 self._recorder.say(index, resource.id)
                 told.setdefault((index, outcome), []).append(resource)
@@ -214,7 +219,7 @@ class Judge:
                 self._recorder.settle(index, resource, outcome)
         except CRASHES as problem:  # as in _ask
             self._recorder.crashed(index, resource, problem)
-        return None
+        return False
 
     def _judge_disks(self, waiting: list[tuple[int, Resource]], details: "Details") -> None:
         """Ask again about resources whose disks had to be looked at: those of the two newest good backups."""
@@ -237,8 +242,7 @@ class Judge:
                     backup = Backup(id=point.backup_id, status="available", resource_id=resource.id)
                     self.out_of_time += details.complete(backup)
                     self._remember_disks(backup)
-                if not self._recorder.said_already(index, resource.id):
-                    self._judge_resource(index, self._plan_of(resource).checks[index], resource, told)
+                self._needing_disks(resource, [(index, self._plan_of(resource).checks[index], True)], told)
             self._settle(told)
 
     @staticmethod
