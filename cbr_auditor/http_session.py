@@ -1,7 +1,6 @@
 """Sessions of `requests` that follow nobody."""
 
 from collections.abc import Mapping
-from http.client import HTTPException
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -13,7 +12,6 @@ from requests.hooks import default_hooks, dispatch_hook
 from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import HTTPError
 from urllib3.util.wait import wait_for_read
 
 
@@ -152,10 +150,10 @@ class HostSession(Session):
 
         False where that could not be: then `ask` sends it, and raises what there is to raise.
         """
+        request = self._prepared(path, query)
         try:
-            request = self._prepared(path, query)
             self._ahead = request, self._adapter.send_ahead(request, timeout, self._options)
-        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError):
+        except Exception:  # noqa: BLE001  # whatever it is, `ask` comes upon it again
             return False
         return True
 
