@@ -40,6 +40,7 @@ class Details:
                 problem = self._asked[backup_id].look()
                 self._come.add(backup_id)
                 if isinstance(problem, (AccessError, DeadlineError)):
+                    self.refused = problem
                     return
                 self._ask_more()
 

@@ -48,15 +48,15 @@ def insist(
         if tries >= patience.tries and clock.monotonic() - started >= patience.seconds:
             what = f"{error.what}, after {tries} tries" if tries > 1 else error.what
             raise type(error)(what, error.mend, error.status) from None
-        pause = max(error.wait, _pause(tries))
-        if pause >= deadline.left_for_asking():
+        until = failed_at + max(error.wait, _pause(tries))
+        if until - clock.monotonic() >= deadline.left_for_asking():
             raise DeadlineError(
                 f"no time was left to try again: {error.what}",
                 "Give the function more time (or --timeout); if it persists, ask the cloud's support.",
                 error.status,
             ) from None
         meanwhile()
-        left = failed_at + pause - clock.monotonic()
+        left = until - clock.monotonic()
         if left > 0:
             clock.sleep(left)
 

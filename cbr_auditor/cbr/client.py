@@ -154,9 +154,8 @@ class CbrClient:
             self._ahead[id(request)] = request
             try:
                 with self._explained():
-                    session = self._free_session()
-                request.session = session
-                sent = session.send_ahead(request.path, request.query, min(10.0, self._seconds()))
+                    session = request.session = self._free_session()
+                    sent = session.send_ahead(request.path, request.query, min(10.0, self._seconds()))
             except ListingError as problem:  # nobody can sign in, say
                 request.failed, sent = problem, False
             if not sent:
@@ -178,14 +177,18 @@ class CbrClient:
                 body = self._body_of(request)
             result = self._read(body, read)
             self._spend(body)
+            self._may_send_ahead = True
             return result
 
         try:
-            answer = insist(attempt, self._deadline, self._patience, self._look_ahead)
+            if request.body is not None:
+                try:
+                    return attempt()  # what has come is read however late it is
+                except AnswerError as problem:
+                    request.failed = problem
+            return insist(attempt, self._deadline, self._patience, self._look_ahead)
         finally:
             self._release(request)
-        self._may_send_ahead = True
-        return answer
 
     def _take_slot(self, request: _Request) -> None:
         """Wait for a slot only with none in hand, or all might be held by clients that wait for one more."""
@@ -225,11 +228,13 @@ class CbrClient:
             return request.failed
         self._ahead.pop(id(request), None)
         try:
+            self._deadline.check()
             request.body = self._body_of(request)
         except ListingError as problem:
             problem.at = self._deadline.clock.monotonic()
             request.failed = problem
-        self._release(request)
+        finally:
+            self._release(request)
         return request.failed
 
     def _spend(self, body: bytearray) -> None:

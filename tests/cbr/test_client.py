@@ -504,6 +504,42 @@ def test_to_look_gives_the_slot_to_others_and_takes_no_pause(endpoint: CbrEndpoi
     client.close()
 
 
+def test_to_look_ends_with_the_time_and_what_had_come_is_read_all_the_same(
+    endpoint: CbrEndpoint, clock: FakeClock
+) -> None:
+    client = client_of(endpoint, clock, timeout=5.0, seconds=100.0)
+    asked = [client.ask_backup(f"{number:05}") for number in range(3)]
+    assert asked[0].look() is None
+    clock.advance(99.0)
+    assert isinstance(asked[1].look(), DeadlineError)
+    assert asked[0].take().id == "00000"
+    for late in asked[1:]:
+        with pytest.raises(DeadlineError):
+            late.take()
+    client.close()
+
+
+def test_a_pause_that_has_passed_already_is_not_too_long(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    client = client_of(endpoint, clock, timeout=5.0, seconds=20.0)  # 12 s of them for asking
+    endpoint.faults.append(Fault(faults.status(429, b"{}", {"Retry-After": "7"}), times=3))
+    asked = [client.ask_backup(f"{number:05}") for number in range(3)]
+    for backup in asked:
+        assert backup.look() is not None
+    assert [backup.take().id for backup in asked] == ["00000", "00001", "00002"]
+    assert sum(clock.slept) == 7.0
+    client.close()
+
+
+def test_an_answer_that_was_kept_but_cannot_be_read_is_asked_for_again(endpoint: CbrEndpoint, clock: FakeClock) -> None:
+    client = client_of(endpoint, clock)
+    endpoint.faults.append(Fault(faults.status(200, b"<html>"), times=1))
+    backup = client.ask_backup("00001")
+    assert backup.look() is None
+    assert backup.take().id == "00001"
+    assert len(clock.slept) == 1
+    client.close()
+
+
 def test_an_answer_that_does_not_come_is_asked_for_again(endpoint: CbrEndpoint, clock: FakeClock) -> None:
     client = client_of(endpoint, clock)
     endpoint.faults.append(Fault(faults.reset(), times=2))
