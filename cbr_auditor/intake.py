@@ -23,9 +23,7 @@ DISKS, REASON = 1, 2
 _AT_ONCE = 100
 """Backups that are looked at from several sides before the next ones are: as many as the processor's caches hold."""
 
-_MOST_NEWEST = (
-    1_000  # resources of a target whose newest backups are in memory, in a kilobyte each; others' are on disk
-)
+_MOST_NEWEST = 1_000  # newest backups of resources that wait in memory, a kilobyte each; further ones wait on disk
 _Told = dict[int, tuple[Open, list[ListedBackup]]]
 _NEED_BITS = {Needs.DISKS: DISKS, Needs.REASON: REASON}
 

@@ -244,7 +244,7 @@ class CbrClient:
 
     @contextmanager
     def at_most(self, share: float, what: str) -> Iterator[None]:
-        """Within it, asking about `what` takes at most that share of the time that is left; not for several threads."""
+        """Within it, asking about `what` takes at most that share of the time that is left."""
         whole = self._deadline
         self._deadline = whole.part(share, what)
         try:
